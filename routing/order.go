@@ -1,0 +1,82 @@
+package routing
+
+import "math"
+
+// OrderOf is the order in which a call tries the gateways of one route: alive
+// ones first, by priority, and among equals by weighted chance in the manner of
+// RFC 2782, with draw as the only source of it. Weight 0 comes after every
+// other weight of its priority. Dark gateways follow in the same order, so that
+// calls still try them when nothing else is left. At most MaxAttempts are named.
+func OrderOf(gateways []Gateway, draw uint64, alive func(index int) bool) Order {
+	return order(gateways, draw, healthFunc(alive))
+}
+
+type healthFunc func(int) bool
+
+func (f healthFunc) Alive(gateway int) bool { return f == nil || f(gateway) }
+
+// order keeps the best MaxAttempts by insertion: routes are short, and nothing
+// is allocated.
+func order[H interface{ Alive(int) bool }](gateways []Gateway, draw uint64, health H) Order {
+	var o Order
+	var ranks [MaxAttempts]rank
+	for i := range gateways {
+		if i > math.MaxUint16 {
+			break
+		}
+		g := &gateways[i]
+		r := rank{dark: !health.Alive(g.Index), priority: g.Priority, last: g.Weight <= 0}
+		if len(gateways) > 1 {
+			r.chance = chance(draw, i, g.Weight)
+		}
+		at := int(o.N)
+		for at > 0 && r.before(&ranks[at-1]) {
+			at--
+		}
+		if at == MaxAttempts {
+			continue
+		}
+		if o.N < MaxAttempts {
+			o.N++
+		}
+		copy(ranks[at+1:o.N], ranks[at:o.N])
+		copy(o.At[at+1:o.N], o.At[at:o.N])
+		ranks[at], o.At[at] = r, uint16(i)
+	}
+	return o
+}
+
+type rank struct {
+	dark     bool
+	priority int
+	last     bool
+	chance   float64
+}
+
+func (r *rank) before(s *rank) bool {
+	switch {
+	case r.dark != s.dark:
+		return s.dark
+	case r.priority != s.priority:
+		return r.priority < s.priority
+	case r.last != s.last:
+		return s.last
+	}
+	return r.chance < s.chance
+}
+
+// chance is an exponential waiting time with the weight as its rate. Who waits
+// least goes first; the order that results has the distribution of RFC 2782's
+// repeated draws without replacement, in one pass.
+func chance(draw uint64, i, weight int) float64 {
+	x := mix(draw + uint64(i+1)*0x9E3779B97F4A7C15)
+	u := (float64(x>>11) + 0.5) / (1 << 53)
+	return -math.Log(u) / float64(max(weight, 1))
+}
+
+// mix is the finaliser of splitmix64: every bit of x moves every bit of the result.
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xBF58476D1CE4E5B9
+	x = (x ^ x>>27) * 0x94D049BB133111EB
+	return x ^ x>>31
+}
