@@ -1,0 +1,259 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/speakops/sipedge/routing"
+)
+
+// Options of a Feed. The zero value means the defaults.
+type Options struct {
+	Log       *slog.Logger       // nil: silent
+	Freshness *routing.Freshness // confirmed whenever the table is known to be in step; may be nil
+	Clock     func() time.Time   // the time Freshness is told in; default time.Now
+	Block     time.Duration      // longest wait of one read of the streams; default 250 ms
+	Poll      time.Duration      // how often the partitions' meta is compared; default 1 s
+	Patience  time.Duration      // for an answer beyond Block before the connection counts as dead; default 1 s
+	MaxPause  time.Duration      // longest pause between attempts to reach the store; default 5 s
+	Loaders   int                // pipelines of a full load at once; default 2
+
+	// TombstoneFor is how long the table remembers a deletion; at least as long as
+	// the store does, and by default two days longer than its 30.
+	TombstoneFor time.Duration
+}
+
+func (o *Options) defaults() {
+	orElse := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	orElse(&o.Block, 250*time.Millisecond)
+	orElse(&o.Poll, time.Second)
+	orElse(&o.Patience, time.Second)
+	orElse(&o.MaxPause, 5*time.Second)
+	orElse(&o.TombstoneFor, 32*24*time.Hour)
+	if o.Loaders <= 0 {
+		o.Loaders = 2
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+}
+
+// Feed follows the store into a table. Follow does the work; everything else may
+// be called from any goroutine at any time.
+type Feed struct {
+	rdb   redis.UniversalClient
+	keys  *keys
+	table *routing.Table
+	opts  Options
+
+	following atomic.Bool
+	parts     [Partitions]partition // owned, like the two below, by the goroutine in Follow
+	nextScan  time.Time             // no scan before
+	swept     time.Time
+
+	asOf   atomic.Pointer[time.Time] // the table holds all that was in the store then; nil: never yet
+	loaded chan struct{}             // closed when asOf is first set
+	counts counters
+
+	mu     sync.Mutex
+	lost   map[routing.PublicNumber]struct{}
+	faults []error
+	away   error
+
+	faultLogged time.Time
+}
+
+// partition is how far one partition has been followed.
+type partition struct {
+	incarnation string
+	seq         uint64 // of the last write applied
+	position    string // of the last stream entry read
+	known       bool   // scanned; false: only a scan can tell what is there
+	broken      bool   // its stream or meta cannot be read; see Faults
+
+	readAt   time.Time // the stream held nothing more when this read began
+	agreedAt time.Time // seq and incarnation agreed with meta when this poll began
+	metaSeq  uint64    // seq that the last poll found
+	metaAt   time.Time // when that poll had been answered; zero: settled
+	metaFrom time.Time // when it was asked
+}
+
+// New makes a feed of the numbers below prefix into table. It does nothing
+// until Follow. The error names a prefix that cannot be part of a key.
+func New(rdb redis.UniversalClient, prefix string, table *routing.Table, opts Options) (*Feed, error) {
+	k, err := newKeys(prefix)
+	if err != nil {
+		return nil, err
+	}
+	opts.defaults()
+	return &Feed{
+		rdb: rdb, keys: k, table: table, opts: opts,
+		loaded: make(chan struct{}),
+		lost:   make(map[routing.PublicNumber]struct{}),
+	}, nil
+}
+
+// Loaded says that the table has, at least once, held all that the store held.
+func (f *Feed) Loaded() bool { return f.asOf.Load() != nil }
+
+// Wait returns nil once the table is loaded, or the context's cause if it ends before.
+func (f *Feed) Wait(ctx context.Context) error {
+	select {
+	case <-f.loaded:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// FreshAt is the last instant at which the table was known to hold all that the
+// store held; the zero time before the first.
+func (f *Feed) FreshAt() time.Time {
+	if at := f.asOf.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
+// Age is the time since FreshAt, at its best about Poll; the largest Duration
+// before the table is loaded.
+func (f *Feed) Age() time.Duration {
+	at := f.asOf.Load()
+	if at == nil {
+		return 1<<63 - 1
+	}
+	return max(0, time.Since(*at))
+}
+
+// Stale says that the store may hold a number the table has not heard of: the
+// table is not loaded, or older than max.
+func (f *Feed) Stale(max time.Duration) bool { return f.Age() > max }
+
+// ErrFollowed says that Follow runs already.
+var ErrFollowed = errors.New("feed: already followed")
+
+// maxFaults bounds the list of faults kept for people to read.
+const maxFaults = 64
+
+// Stats counts since the start, except where it says now.
+type Stats struct {
+	Applied      uint64 // records and deletions that changed the table
+	Overtaken    uint64 // those that were older than what the table had
+	Garbage      uint64 // records and entries that could not be believed; the table kept what it had
+	WrongType    uint64 // keys of another type than theirs; likewise
+	Gaps         uint64 // times a partition had writes that its stream no longer holds
+	Incarnations uint64 // times a partition was found emptied, rolled back or replaced
+	Scans        uint64 // partitions read as a whole
+	Reconnects   uint64 // times the store had to be reached anew
+	Lost         int    // now: numbers the table keeps and the store has lost
+	Broken       int    // now: partitions whose stream or meta cannot be read
+	Numbers      int    // now: numbers in the table
+	Away         error  // now: why the store cannot be followed; nil while it can
+}
+
+type counters struct {
+	applied, overtaken, garbage, wrongType, gaps, incarnations, scans, reconnects atomic.Uint64
+	broken                                                                        atomic.Int64
+}
+
+// Stats is a snapshot of the counters.
+func (f *Feed) Stats() Stats {
+	c := &f.counts
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return Stats{
+		Applied: c.applied.Load(), Overtaken: c.overtaken.Load(), Garbage: c.garbage.Load(), WrongType: c.wrongType.Load(),
+		Gaps: c.gaps.Load(), Incarnations: c.incarnations.Load(), Scans: c.scans.Load(), Reconnects: c.reconnects.Load(),
+		Lost: len(f.lost), Broken: int(c.broken.Load()), Numbers: f.table.Len(), Away: f.away,
+	}
+}
+
+// Lost is at most limit of the numbers that the table keeps although the store,
+// emptied or rolled back, no longer has them.
+func (f *Feed) Lost(limit int) []routing.PublicNumber {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	some := make([]routing.PublicNumber, 0, min(limit, len(f.lost)))
+	for n := range f.lost {
+		if len(some) == limit {
+			break
+		}
+		some = append(some, n)
+	}
+	return some
+}
+
+// Faults is the latest records and keys that could not be read, at most 64,
+// each a *KeyError.
+func (f *Feed) Faults() []error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]error(nil), f.faults...)
+}
+
+func (f *Feed) fault(count *atomic.Uint64, err *KeyError) {
+	count.Add(1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, known := range f.faults {
+		if known.Error() == err.Error() {
+			return
+		}
+	}
+	if len(f.faults) == maxFaults {
+		f.faults = f.faults[1:]
+	}
+	f.faults = append(f.faults, err)
+	if time.Since(f.faultLogged) < time.Second {
+		return // a store full of garbage must not fill the log
+	}
+	f.faultLogged = time.Now()
+	f.opts.Log.Error("number record cannot be read; what was known before is kept", "error", err)
+}
+
+// apply puts one record or entry into the table; its revision decides.
+func (f *Feed) apply(s *stored) {
+	n := &s.number
+	var changed bool
+	if s.tombstone {
+		changed = f.table.Delete(n.PublicNumber, n.Revision)
+	} else {
+		changed = f.table.Put(*n)
+	}
+	if changed {
+		f.counts.applied.Add(1)
+	} else {
+		f.counts.overtaken.Add(1)
+	}
+}
+
+// sweep drops tombstones that no write can be older than any more, about once
+// an hour: without it deletions would fill the table.
+func (f *Feed) sweep() {
+	now := time.Now()
+	if now.Sub(f.swept) < min(time.Hour, f.opts.TombstoneFor) {
+		return
+	}
+	f.swept = now
+	f.table.Sweep(uint64(max(0, now.Add(-f.opts.TombstoneFor).UnixMicro())))
+}
+
+// found takes a number off the list of those lost.
+func (f *Feed) found(n routing.PublicNumber) {
+	f.mu.Lock()
+	delete(f.lost, n)
+	f.mu.Unlock()
+}

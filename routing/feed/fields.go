@@ -1,0 +1,212 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/routing/e164"
+)
+
+// The fields of a record, the same words in Redis, CSV and JSON Lines.
+const (
+	fieldPublicNumber = "public_number"
+	fieldRevision     = "revision"
+	fieldTombstone    = "tombstone"
+	fieldSeq          = "seq"
+
+	fieldNumberType       = "number_type"
+	fieldPortingState     = "porting_state"
+	fieldRoutingAuthority = "routing_authority"
+	fieldOverride         = "override"
+	fieldOverrideFrom     = "override_from"
+	fieldOverrideUntil    = "override_until"
+	fieldOverrideReason   = "override_reason"
+	fieldOverrideAuthor   = "override_author"
+)
+
+// maxValue bounds a value of a record, in bytes.
+const maxValue = 256
+
+// field is one word of the vocabulary: how a stored value gets into a Number
+// and back. The stored form is text; instants are microseconds since 1970.
+type field struct {
+	name string
+	read func(n *routing.Number, s string) error
+	show func(n *routing.Number) string
+}
+
+// vocabulary is every field that may be written, in the order of put.lua.
+var vocabulary = []field{
+	{fieldNumberType,
+		func(n *routing.Number, s string) (err error) { n.NumberType, err = routing.ParseNumberType(s); return },
+		func(n *routing.Number) string { return n.NumberType.String() }},
+	{fieldPortingState,
+		func(n *routing.Number, s string) (err error) {
+			n.PortingState, err = routing.ParsePortingState(s)
+			return
+		},
+		func(n *routing.Number) string { return n.PortingState.String() }},
+	{fieldRoutingAuthority,
+		func(n *routing.Number, s string) (err error) {
+			n.RoutingAuthority, err = routing.ParseRoutingAuthority(s)
+			return
+		},
+		func(n *routing.Number) string { return n.RoutingAuthority.String() }},
+	text("original_assignee", func(n *routing.Number) *routing.ProviderID { return &n.OriginalAssignee }),
+	text("current_serving_provider", func(n *routing.Number) *routing.ProviderID { return &n.CurrentServingProvider }),
+	text("losing_provider", func(n *routing.Number) *routing.ProviderID { return &n.LosingProvider }),
+	text("underlying_carrier", func(n *routing.Number) *routing.CarrierID { return &n.UnderlyingCarrier }),
+	text("customer_assignment", func(n *routing.Number) *routing.CustomerID { return &n.CustomerAssignment }),
+	{"lrn",
+		func(n *routing.Number, s string) error {
+			if s != "" {
+				if _, err := e164.Parse(s); err != nil {
+					return err
+				}
+			}
+			n.LRN = s
+			return nil
+		},
+		func(n *routing.Number) string { return n.LRN }},
+	text("legacy_route", func(n *routing.Number) *routing.RouteID { return &n.LegacyRoute }),
+	text("speakops_route", func(n *routing.Number) *routing.RouteID { return &n.SpeakOpsRoute }),
+	{fieldOverride,
+		func(n *routing.Number, s string) (err error) {
+			if s != "" {
+				n.Override.Kind, err = routing.ParseOverrideKind(s)
+			}
+			return
+		},
+		func(n *routing.Number) string {
+			if n.Override.Kind == routing.OverrideNone {
+				return ""
+			}
+			return n.Override.Kind.String()
+		}},
+	instant(fieldOverrideFrom, func(n *routing.Number) *time.Time { return &n.Override.From }),
+	instant(fieldOverrideUntil, func(n *routing.Number) *time.Time { return &n.Override.Until }),
+	text(fieldOverrideReason, func(n *routing.Number) *string { return &n.Override.Reason }),
+	text(fieldOverrideAuthor, func(n *routing.Number) *string { return &n.Override.Author }),
+}
+
+// named finds a field by its word.
+var named = func() map[string]*field {
+	m := make(map[string]*field, len(vocabulary))
+	for i := range vocabulary {
+		m[vocabulary[i].name] = &vocabulary[i]
+	}
+	return m
+}()
+
+func text[T ~string](name string, at func(*routing.Number) *T) field {
+	return field{name,
+		func(n *routing.Number, s string) error {
+			if err := printable(s); err != nil {
+				return err
+			}
+			*at(n) = T(s)
+			return nil
+		},
+		func(n *routing.Number) string { return string(*at(n)) }}
+}
+
+func instant(name string, at func(*routing.Number) *time.Time) field {
+	return field{name,
+		func(n *routing.Number, s string) error {
+			if s == "" {
+				*at(n) = time.Time{}
+				return nil
+			}
+			us, err := strconv.ParseInt(s, 10, 64)
+			if err != nil || us <= 0 {
+				return fmt.Errorf("%.40q is not a count of microseconds since 1970", s)
+			}
+			*at(n) = time.UnixMicro(us).UTC()
+			return nil
+		},
+		func(n *routing.Number) string {
+			if at(n).IsZero() {
+				return ""
+			}
+			return strconv.FormatInt(at(n).UnixMicro(), 10)
+		}}
+}
+
+// printable keeps control characters, which could forge a line of a log or a
+// header, and megabytes out of every record.
+func printable(s string) error {
+	if len(s) > maxValue {
+		return fmt.Errorf("%d bytes are too many; at most %d", len(s), maxValue)
+	}
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("%.40q is not UTF-8", s)
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return fmt.Errorf("%.40q holds a character that cannot be printed (%U)", s, r)
+		}
+	}
+	return nil
+}
+
+var errMissing = errors.New("is missing")
+
+// stored is what one record or stream entry says. A tombstone has only a
+// number and a revision.
+type stored struct {
+	number    routing.Number
+	tombstone bool
+	seq       uint64 // of a stream entry; 0 in a record
+}
+
+// readStored reads the fields of a record or an entry, given as name, value,
+// name, value. Fields it does not know are left alone: a newer writer may have
+// put them there.
+func readStored(pairs func(yield func(name, value string) bool)) (s stored, err error) {
+	authority := false
+	for name, value := range pairs {
+		switch name {
+		case fieldPublicNumber:
+			s.number.PublicNumber, err = e164.Parse(value)
+		case fieldRevision:
+			s.number.Revision, err = strconv.ParseUint(value, 10, 63)
+		case fieldSeq:
+			s.seq, err = strconv.ParseUint(value, 10, 63)
+		case fieldTombstone:
+			s.tombstone = true
+		default:
+			f := named[name]
+			if f == nil {
+				continue
+			}
+			authority = authority || name == fieldRoutingAuthority
+			err = f.read(&s.number, value)
+		}
+		if err != nil {
+			return s, &FieldError{Field: name, Problem: err.Error()}
+		}
+	}
+	switch {
+	case s.number.Revision == 0:
+		return s, &FieldError{Field: fieldRevision, Problem: errMissing.Error()}
+	case s.tombstone:
+		return s, nil
+	case !authority:
+		return s, &FieldError{Field: fieldRoutingAuthority, Problem: errMissing.Error()}
+	}
+	if err := s.number.Override.Check(); err != nil {
+		return s, &FieldError{Field: fieldOverride, Problem: err.Error()}
+	}
+	return s, nil
+}
+
+// FieldError says which field of a record cannot be believed, and why. Problem
+// quotes what was found, escaped and cut short.
+type FieldError struct{ Field, Problem string }
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }

@@ -1,0 +1,282 @@
+package feed
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/speakops/sipedge/routing"
+)
+
+// page bounds how many records one pipeline of a full load asks for.
+const page = 1000
+
+// mark is where a partition's stream stood before its records were read: what
+// came later is replayed from there, and revisions sort out the overlap.
+type mark struct {
+	meta
+	position string
+}
+
+// scanUnknown reads every partition whose stream does not tell its whole story,
+// all of them in one pass over the store's keys.
+func (f *Feed) scanUnknown(ctx context.Context, src *source) error {
+	var wanted []int
+	for p := range f.parts {
+		if !f.parts[p].known && !f.parts[p].broken {
+			wanted = append(wanted, p)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	began := time.Now()
+	marks, err := f.marks(ctx, src, wanted)
+	if err != nil {
+		return err
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	s := newScan(f, marks)
+	if err := s.run(ctx, src); err != nil {
+		return err
+	}
+	s.settleLost()
+	for at, m := range marks {
+		p := &f.parts[at]
+		*p = partition{incarnation: m.incarnation, seq: m.seq, position: m.position, known: true, agreedAt: began}
+	}
+	f.counts.scans.Add(uint64(len(marks)))
+	// Whatever forces scans again and again, they take a small share of the time.
+	f.nextScan = time.Now().Add(max(100*time.Millisecond, 5*time.Since(began)))
+	return nil
+}
+
+// marks notes position and seq of the wanted partitions, each pair in one
+// transaction. Partitions that cannot be read are broken and left out.
+func (f *Feed) marks(ctx context.Context, src *source, wanted []int) (map[int]mark, error) {
+	marks := make(map[int]mark, len(wanted))
+	for _, group := range src.groups() {
+		group = slices.DeleteFunc(group, func(p int) bool { return !slices.Contains(wanted, p) })
+		if err := f.mark(ctx, src, group, marks); err != nil {
+			return nil, err
+		}
+	}
+	return marks, nil
+}
+
+func (f *Feed) mark(ctx context.Context, src *source, group []int, marks map[int]mark) error {
+	if len(group) == 0 {
+		return nil
+	}
+	metas := make([]*redis.SliceCmd, len(group))
+	lasts := make([]*redis.XMessageSliceCmd, len(group))
+	_, err := src.quick.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, p := range group {
+			metas[i] = pipe.HMGet(ctx, f.keys.meta(p), "incarnation", "seq")
+			lasts[i] = pipe.XRevRangeN(ctx, f.keys.changes(p), "+", "-", 1)
+		}
+		return nil
+	})
+	if err := transportError(err); err != nil {
+		return err
+	}
+	for i, p := range group {
+		m := mark{position: "0-0"} // an empty stream is followed from its beginning
+		var err error
+		key := f.keys.meta(p)
+		if m.meta, err = readMeta(metas[i]); err == nil {
+			key = f.keys.changes(p)
+			var last []redis.XMessage
+			if last, err = lasts[i].Result(); len(last) > 0 {
+				m.position = last[0].ID
+			}
+		}
+		if err == nil {
+			marks[p] = m
+		} else if err := f.breaks(p, key, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scan is one pass over the store's keys.
+type scan struct {
+	feed   *Feed
+	wanted map[int]mark
+
+	mu   sync.Mutex
+	seen map[routing.PublicNumber]struct{} // nil: the table was empty, so nothing can be missed
+	lost []routing.PublicNumber            // the table has them at a later revision
+}
+
+func newScan(f *Feed, wanted map[int]mark) *scan {
+	s := &scan{feed: f, wanted: wanted}
+	if f.table.Len() > 0 {
+		s.seen = make(map[routing.PublicNumber]struct{})
+	}
+	return s
+}
+
+func (s *scan) run(ctx context.Context, src *source) error {
+	pattern := s.feed.keys.pattern(-1)
+	if len(s.wanted) == 1 {
+		for p := range s.wanted {
+			pattern = s.feed.keys.pattern(p)
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	pages := make(chan []found, s.feed.opts.Loaders)
+	g.Go(func() error {
+		defer close(pages)
+		return src.masters(ctx, func(ctx context.Context, m redis.Cmdable) error {
+			return s.list(ctx, m, pattern, pages)
+		})
+	})
+	for range s.feed.opts.Loaders {
+		g.Go(func() error {
+			for of := range pages {
+				if err := s.load(ctx, src.rdb, of); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// found is one record's key.
+type found struct {
+	key    string
+	number routing.PublicNumber
+}
+
+// list sends the keys of wanted records on, a page at a time.
+func (s *scan) list(ctx context.Context, m redis.Cmdable, pattern string, pages chan<- []found) error {
+	for cursor := uint64(0); ; {
+		names, next, err := m.Scan(ctx, cursor, pattern, page).Result()
+		if err != nil {
+			return err
+		}
+		for len(names) > 0 {
+			some := names[:min(page, len(names))]
+			names = names[len(some):]
+			select {
+			case pages <- s.sort(some):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if next == 0 {
+			return nil
+		}
+		cursor = next
+	}
+}
+
+func (s *scan) sort(names []string) []found {
+	of := make([]found, 0, len(names))
+	for _, key := range names {
+		n, p, ok := s.feed.keys.number(key)
+		if !ok {
+			s.feed.fault(&s.feed.counts.garbage, &KeyError{key, "its name is no number of this partition"})
+			continue
+		}
+		if _, ok := s.wanted[p]; ok {
+			of = append(of, found{key, n})
+		}
+	}
+	return of
+}
+
+// load reads a page of records into the table.
+func (s *scan) load(ctx context.Context, rdb redis.UniversalClient, of []found) error {
+	if len(of) == 0 {
+		return nil
+	}
+	cmds := make([]*redis.MapStringStringCmd, len(of))
+	_, err := rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i := range of {
+			cmds[i] = pipe.HGetAll(ctx, of[i].key)
+		}
+		return nil
+	})
+	if err := transportError(err); err != nil {
+		return err
+	}
+	f := s.feed
+	for i, cmd := range cmds {
+		fields, err := cmd.Result()
+		switch {
+		case err != nil && wrongType(err):
+			f.fault(&f.counts.wrongType, &KeyError{of[i].key, "it is not a hash"})
+		case err != nil:
+			return err
+		case len(fields) == 0:
+			continue // a tombstone that expired since it was listed
+		default:
+			r, err := readRecord(of[i].number, fields)
+			if err != nil {
+				f.fault(&f.counts.garbage, &KeyError{of[i].key, err.Error()})
+				break
+			}
+			s.compare(&r)
+			f.apply(&r)
+		}
+		s.saw(of[i].number)
+	}
+	return nil
+}
+
+// compare notes a number of which the store has forgotten a write.
+func (s *scan) compare(r *stored) {
+	if s.seen != nil && s.feed.table.Revision(r.number.PublicNumber) > r.number.Revision {
+		s.mu.Lock()
+		s.lost = append(s.lost, r.number.PublicNumber)
+		s.mu.Unlock()
+	}
+}
+
+func (s *scan) saw(n routing.PublicNumber) {
+	if s.seen != nil {
+		s.mu.Lock()
+		s.seen[n] = struct{}{}
+		s.mu.Unlock()
+	}
+}
+
+// settleLost lists anew what the table keeps of the scanned partitions although
+// the store no longer has it.
+func (s *scan) settleLost() {
+	if s.seen == nil {
+		return
+	}
+	f := s.feed
+	in := func(n routing.PublicNumber) bool { _, ok := s.wanted[Partition(n)]; return ok }
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := len(f.lost)
+	for n := range f.lost {
+		if in(n) {
+			delete(f.lost, n)
+		}
+	}
+	for _, n := range s.lost {
+		f.lost[n] = struct{}{}
+	}
+	for n := range f.table.Range {
+		if _, ok := s.seen[n.PublicNumber]; !ok && in(n.PublicNumber) {
+			f.lost[n.PublicNumber] = struct{}{}
+		}
+	}
+	if len(f.lost) > before {
+		f.opts.Log.Warn("the store has lost numbers; they are kept in memory", "lost_in_store", len(f.lost))
+	}
+}
