@@ -1,0 +1,41 @@
+package configs
+
+// notCarriedOut names every key of the contract that this build reads and does
+// nothing with. An operator must not believe in a feature because its key
+// loads; a line leaves this file when the feature arrives.
+func (c *checker) notCarriedOut() {
+	for i, t := range c.edge.Trunks {
+		path := at("trunks", i)
+		if t.Media == "anchor" {
+			c.warn(under(path, "media"), "anchor: this build relays no media; SDP passes through unchanged")
+			if t.Hide {
+				c.warn(under(path, "hide"), "signalling is hidden, but the addresses in SDP are not, because this build relays no media")
+			}
+		}
+		if t.Digest != nil {
+			text := "this build challenges nobody"
+			if len(t.Sources) == 0 && t.TLSSubject == "" {
+				text += "; without sources or tls_subject no call is recognised as this trunk's"
+			}
+			c.warn(under(path, "digest"), text)
+		}
+	}
+	for i, r := range c.edge.Routes {
+		if r.Builtin != "" {
+			c.warn(under(at("routes", i), "builtin"), r.Builtin+": this build does not answer calls itself; calls sent to this route are refused")
+		}
+	}
+	c.later("media", c.given("media"), "this build relays no media; the section has no effect")
+	c.later("cutover", c.given("cutover"), "this build runs no cutovers; the section has no effect")
+	c.later("cutover.webhooks", len(c.edge.Cutover.Webhooks) > 0, "this build calls no webhooks")
+	c.later("limits.shared", c.edge.Limits.Shared, "this build counts on each edge alone; a trunk gets its limits once per edge")
+	c.later("telemetry.otlp", c.edge.Telemetry.OTLP.Endpoint != "", "this build exports nothing over OTLP")
+	c.later("telemetry.hep", c.edge.Telemetry.HEP.Address != "", "this build mirrors nothing to Homer")
+	c.later("records.redis_stream", c.edge.Records.RedisStream, "this build writes no records to Redis")
+}
+
+func (c *checker) later(path string, asked bool, text string) {
+	if asked {
+		c.warn(path, text)
+	}
+}

@@ -1,0 +1,191 @@
+// Package configs answers: what has the operator asked for, and is it whole?
+//
+// One YAML file per edge is decoded strictly: an unknown key is an error with
+// its line, and every mistake is reported in one go. Secrets are referenced as
+// ${ENV} or file:PATH and never printed. The package also carries the shipped
+// provider profiles.
+package configs
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Edge is one edge's whole configuration.
+type Edge struct {
+	Edge      Identity  `yaml:"edge"`
+	SIP       SIP       `yaml:"sip"`
+	Redis     Redis     `yaml:"redis"`
+	Trunks    []Trunk   `yaml:"trunks"`
+	Profiles  []Profile `yaml:"profiles"` // overrides of shipped profiles and new ones
+	Routes    []Route   `yaml:"routes"`
+	Defaults  Defaults  `yaml:"defaults"`
+	Numbers   Numbers   `yaml:"numbers"`
+	Clock     Clock     `yaml:"clock"`
+	Cutover   Cutover   `yaml:"cutover"`
+	Limits    Limits    `yaml:"limits"`
+	Media     Media     `yaml:"media"`
+	Admin     Admin     `yaml:"admin"`
+	Telemetry Telemetry `yaml:"telemetry"`
+	Records   Records   `yaml:"records"`
+}
+
+// Identity names the edge and where it keeps its files.
+type Identity struct {
+	ID           string        `yaml:"id"`
+	DataDir      string        `yaml:"data_dir"`
+	TokenKeys    []Secret      `yaml:"token_keys"` // 32 bytes each (raw, hex or base64); the first seals, all open
+	DrainTimeout time.Duration `yaml:"drain_timeout"`
+}
+
+// SIP is the signalling side.
+type SIP struct {
+	Listen []Listener `yaml:"listen"`
+}
+
+// Listener is one socket the edge listens on.
+type Listener struct {
+	Name      string         `yaml:"name"` // default: transport-port, made unique
+	Transport string         `yaml:"transport"`
+	Address   netip.AddrPort `yaml:"address"`
+	Advertise string         `yaml:"advertise"` // host:port written into Via, Record-Route, Contact; default: address
+	Cert      string         `yaml:"cert"`
+	Key       Secret         `yaml:"key"`
+	ClientCA  string         `yaml:"client_ca"`
+	Sockets   int            `yaml:"sockets"` // UDP sockets sharing the port (SO_REUSEPORT); default 1
+}
+
+// Trunk is who may send us calls, and how their provider speaks.
+type Trunk struct {
+	ID             string      `yaml:"id"`
+	Listener       string      `yaml:"listener"`
+	Profile        string      `yaml:"profile"`
+	Sources        []Source    `yaml:"sources"`
+	TLSSubject     string      `yaml:"tls_subject"` // a DNS name or SIP domain in the client certificate (RFC 5922), or its common name
+	Digest         *Digest     `yaml:"digest"`
+	DefaultCountry string      `yaml:"default_country"`
+	Limits         TrunkLimits `yaml:"limits"`
+	Media          string      `yaml:"media"`
+	Hide           bool        `yaml:"hide"`
+	SessionTimer   string      `yaml:"session_timer"`
+	Trust          Trust       `yaml:"trust"`
+}
+
+// Source is a CIDR with an optional port; port 0 is any.
+type Source struct {
+	Prefix netip.Prefix
+	Port   uint16
+}
+
+// TrunkLimits bounds what one trunk may ask of the edge; 0 is no limit.
+type TrunkLimits struct {
+	CPS        float64 `yaml:"cps"`
+	Burst      int     `yaml:"burst"`
+	Concurrent int     `yaml:"concurrent"`
+}
+
+// Trust says which of a trunk's claims are believed.
+type Trust struct {
+	Identity      bool `yaml:"identity"`
+	RoutingNumber bool `yaml:"routing_number"`
+	TestOverride  bool `yaml:"test_override"`
+	PSAPCallback  bool `yaml:"psap_callback"`
+	Diagnostics   bool `yaml:"diagnostics"`
+}
+
+// Route is where an authority's calls go.
+type Route struct {
+	ID                    string        `yaml:"id"`
+	Authority             string        `yaml:"authority"`
+	Target                string        `yaml:"target"`
+	Builtin               string        `yaml:"builtin"`
+	Listener              string        `yaml:"listener"`
+	Gateways              []Gateway     `yaml:"gateways"`
+	NoAnswer              time.Duration `yaml:"no_answer"`
+	Progress              time.Duration `yaml:"progress"`
+	RingTimeout           time.Duration `yaml:"ring_timeout"`
+	FailoverBudget        time.Duration `yaml:"failover_budget"`
+	FailoverOn            []int         `yaml:"failover_on"`
+	FailoverAfterProgress string        `yaml:"failover_after_progress"` // "" or announcement
+	Probe                 Probe         `yaml:"probe"`
+}
+
+// Gateway is one next hop of a route.
+type Gateway struct {
+	ID       string `yaml:"id"`
+	URI      string `yaml:"uri"`
+	Priority int    `yaml:"priority"`
+	Weight   int    `yaml:"weight"`
+	Egress   Egress `yaml:"egress"`
+}
+
+// Egress shapes what a gateway is sent.
+type Egress struct {
+	NumberFormat string            `yaml:"number_format"` // e164 (default, +), digits, national
+	HeadersAdd   map[string]string `yaml:"headers_add"`
+	HeadersStrip []string          `yaml:"headers_strip"`
+	TLS          ClientTLS         `yaml:"tls"`
+}
+
+// ClientTLS is the edge's identity and trust towards one gateway.
+type ClientTLS struct {
+	CA         string `yaml:"ca"`
+	Cert       string `yaml:"cert"`
+	Key        Secret `yaml:"key"`
+	ServerName string `yaml:"server_name"`
+}
+
+// Probe asks a gateway for life; Method "" or none turns it off.
+type Probe struct {
+	Method string        `yaml:"method"`
+	Every  time.Duration `yaml:"every"`
+	Fall   int           `yaml:"fall"`
+	Rise   int           `yaml:"rise"`
+}
+
+// Defaults names the route of each authority for numbers that name none.
+type Defaults struct {
+	Legacy   string `yaml:"legacy"`
+	SpeakOps string `yaml:"speakops"`
+}
+
+// Numbers is how the near table is kept.
+type Numbers struct {
+	SnapshotEvery time.Duration `yaml:"snapshot_every"`
+	MaxStaleness  time.Duration `yaml:"max_staleness"`
+}
+
+// Clock bounds the interval of store time.
+type Clock struct {
+	MaxError    time.Duration `yaml:"max_error"`
+	SampleEvery time.Duration `yaml:"sample_every"`
+	MaxHeld     int           `yaml:"max_held"`
+}
+
+// Limits bounds the whole edge.
+type Limits struct {
+	SetupDeadline   time.Duration  `yaml:"setup_deadline"`
+	MaxCallDuration time.Duration  `yaml:"max_call_duration"`
+	PerNumber       NumberLimits   `yaml:"per_number"`
+	UnknownSource   UnknownSource  `yaml:"unknown_source"`
+	Overload        OverloadLimits `yaml:"overload"`
+	Shared          bool           `yaml:"shared"`
+	PerSourceConns  int            `yaml:"per_source_conns"` // TCP and TLS connections per source address; default 64
+}
+
+// NumberLimits bounds calls to one public number; 0 is no limit.
+type NumberLimits struct {
+	CPS        float64 `yaml:"cps"`
+	Concurrent int     `yaml:"concurrent"`
+}
+
+// UnknownSource bounds answers to strangers; 0 is silence.
+type UnknownSource struct {
+	CPS float64 `yaml:"cps"`
+}
+
+// OverloadLimits bounds work in progress.
+type OverloadLimits struct {
+	MaxInflight      int           `yaml:"max_inflight"`
+	TargetQueueDelay time.Duration `yaml:"target_queue_delay"`
+}
