@@ -1,0 +1,128 @@
+package transport
+
+import (
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// acceptLoop takes connections until the Layer closes. Running out of
+// descriptors is a bad minute, not the end: it waits and goes on.
+func (l *Layer) acceptLoop(i uint8) {
+	p := &l.ports[i]
+	wait := time.Duration(0)
+	for !l.closing.Load() {
+		nc, err := p.accept.Accept()
+		if err == nil {
+			wait = 0
+			l.admit(i, nc)
+			continue
+		}
+		if l.closing.Load() {
+			return
+		}
+		l.counters.AcceptErrors.Add(1)
+		if wait == 0 {
+			l.o.Logf(int(slog.LevelWarn), "accepting connections failed, going on", "listener", p.Name, "error", err)
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return // closed by somebody else: nothing more will come
+		}
+		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+		l.pause(wait)
+	}
+}
+
+// admit starts a connection's goroutine, within the caps.
+func (l *Layer) admit(i uint8, nc net.Conn) {
+	from := addrPort(nc.RemoteAddr())
+	if !l.conns.enter(from.Addr(), l.o.PerSourceConns, l.o.MaxConns) {
+		l.counters.ConnsRefused.Add(1)
+		nc.Close()
+		return
+	}
+	l.counters.ConnsIn.Add(1)
+	l.wg.Go(func() { l.accepted(i, nc, from) })
+}
+
+// accepted is the whole life of a peer's connection.
+func (l *Layer) accepted(i uint8, nc net.Conn, from netip.AddrPort) {
+	c := &conn{l: l, nc: nc, flow: Flow{Proto: l.ports[i].Proto, Listener: i, Peer: from}}
+	proven := l.introduce(c)
+	defer func() {
+		l.counters.ConnsIn.Add(-1)
+		l.conns.leave(from.Addr(), proven)
+	}()
+	if !proven {
+		nc.Close()
+		return
+	}
+	l.counters.Accepted.Add(1)
+	c.serve()
+}
+
+// introduce finds out who the peer is: false for a stranger.
+func (l *Layer) introduce(c *conn) (known bool) {
+	defer l.rescue(c.flow)
+	p := &l.ports[c.flow.Listener]
+	asked := false
+	if p.Proto == TLS {
+		// Without client certificates the address is all there will ever be,
+		// and a stranger is not worth a handshake.
+		if asked = p.TLS.ClientAuth == tls.NoClientCert && p.TLS.GetConfigForClient == nil; asked && !l.welcome(c) {
+			return false
+		}
+		if err := l.handshake(c, tls.Server(c.nc, p.TLS)); err != nil {
+			if l.counters.Handshakes.Add(1); errors.Is(err, os.ErrDeadlineExceeded) {
+				l.counters.Slow.Add(1)
+			}
+			l.o.Logf(int(slog.LevelDebug), "TLS handshake failed", "listener", p.Name, "peer", c.flow.Peer.String(), "error", err)
+			return false
+		}
+	}
+	return (asked || l.welcome(c)) && l.conns.prove(c)
+}
+
+func (l *Layer) welcome(c *conn) bool {
+	if l.sink.Standing(c.flow, c.names) == Stranger {
+		l.counters.Strangers.Add(1)
+		return false
+	}
+	return true
+}
+
+// handshake is bounded in time and ends early when the Layer closes.
+func (l *Layer) handshake(c *conn, t *tls.Conn) error {
+	t.SetDeadline(time.Now().Add(l.o.ReadTimeout))
+	if err := t.HandshakeContext(l.ctx); err != nil {
+		return err
+	}
+	state := t.ConnectionState()
+	if err := secure(state); err != nil {
+		return err
+	}
+	t.SetDeadline(time.Time{})
+	c.nc, c.names = t, names(state)
+	return nil
+}
+
+// names are those of a verified client certificate: DNS names, URIs, and last
+// the common name (RFC 5922 7.1).
+func names(s tls.ConnectionState) []string {
+	if len(s.VerifiedChains) == 0 || len(s.PeerCertificates) == 0 {
+		return nil
+	}
+	cert := s.PeerCertificates[0]
+	n := append([]string(nil), cert.DNSNames...)
+	for _, u := range cert.URIs {
+		n = append(n, u.String())
+	}
+	if cn := cert.Subject.CommonName; cn != "" {
+		n = append(n, cn)
+	}
+	return n
+}

@@ -1,0 +1,107 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// Connect returns a flow to a peer over TCP or TLS from a listener of that
+// protocol, reusing a live connection (to the same address and TLS target) or
+// beginning to dial; it never blocks, and messages sent meanwhile wait in the
+// queue. A failed dial is reported by Sink.Lost. Connections a peer opened are
+// not reused for requests (RFC 5923 5): its Flow is for what belongs to it.
+func (l *Layer) Connect(p Proto, listener uint8, to netip.AddrPort, t *TLSTarget) (Flow, error) {
+	switch {
+	case int(listener) >= len(l.ports) || l.ports[listener].Proto != p || p == UDP:
+		return Flow{}, fmt.Errorf("transport: listener %d does not speak %s", listener, p)
+	case !to.Addr().IsValid() || to.Port() == 0:
+		return Flow{}, fmt.Errorf("transport: no address to connect to (%s)", to)
+	case p == TLS && (t == nil || t.Config == nil):
+		return Flow{}, errors.New("transport: TLS needs a TLSTarget")
+	case p == TCP:
+		t = nil
+	}
+	to = unmap(to)
+	k := peerKey{proto: p, listener: listener, to: to, target: t}
+	c, fresh, err := l.conns.reuse(k, l.o.MaxConns, func() *conn {
+		return &conn{l: l, opened: true, key: k, flow: Flow{Proto: p, Listener: listener, Peer: to}}
+	})
+	if err != nil {
+		return Flow{}, err
+	}
+	if fresh {
+		l.counters.Opened.Add(1)
+		l.counters.ConnsOut.Add(1)
+		go l.dialed(c)
+	}
+	return c.flow, nil
+}
+
+// dialed is the whole life of a connection of ours.
+func (l *Layer) dialed(c *conn) {
+	defer l.wg.Done()
+	defer l.counters.ConnsOut.Add(-1)
+	nc, err := l.dial(c)
+	if err == nil {
+		err = c.up(nc)
+	}
+	if err != nil {
+		l.counters.DialFailed.Add(1)
+		c.end(fmt.Errorf("transport: connect to %s over %s: %w", c.flow.Peer, c.flow.Proto, err))
+		l.conns.remove(c)
+		c.lost()
+		return
+	}
+	c.serve()
+}
+
+// up hands the connection to its writer; the error is that of an end meanwhile.
+func (c *conn) up(nc net.Conn) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone != nil {
+		nc.Close()
+		return c.gone
+	}
+	c.nc = nc
+	c.startWriter()
+	return nil
+}
+
+// dial connects and shakes hands within DialTimeout.
+func (l *Layer) dial(c *conn) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(l.ctx, l.o.DialTimeout)
+	defer cancel()
+	p := &l.ports[c.flow.Listener]
+	from := p.bound.Addr()
+	if from.IsUnspecified() {
+		from = netip.Addr{}
+	}
+	nc, err := l.net(1).Dial(ctx, "tcp", from, c.flow.Peer)
+	if err != nil || c.flow.Proto == TCP {
+		return nc, err
+	}
+	t := tls.Client(nc, clientConfig(c.key.target.Config, c.flow.Peer))
+	if err = t.HandshakeContext(ctx); err == nil {
+		err = secure(t.ConnectionState())
+	}
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// clientConfig expects somebody in particular: with no name given, the address.
+func clientConfig(c *tls.Config, to netip.AddrPort) *tls.Config {
+	c = atLeast12(c)
+	if c.ServerName == "" && !c.InsecureSkipVerify {
+		c = c.Clone()
+		c.ServerName = to.Addr().WithZone("").String()
+	}
+	return c
+}
