@@ -1,0 +1,192 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
+	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	sdk "go.opentelemetry.io/otel/sdk/metric"
+)
+
+// Sources are read when Prometheus asks; each may be nil. What they yield is
+// labelled with words and configured names only.
+type Sources struct {
+	Drops       func(yield func(reason string, n uint64)) // messages dropped before a shard saw them
+	RecordsLost func(yield func(log string, n uint64))    // lines and entries that found no room
+	Messages    func(yield func(direction, transport string, n uint64))
+	GatewayUp   func(yield func(gateway string, up bool))
+	Ready       func() bool
+	Numbers     func() int           // numbers in the table
+	TableAge    func() time.Duration // since the store last confirmed the table
+	ClockError  func() time.Duration // half the width of the interval of store time
+}
+
+// Exporter serves the metrics to Prometheus.
+type Exporter struct {
+	http.Handler
+	provider *sdk.MeterProvider
+}
+
+// NewExporter joins Metrics, Sources, and the collectors of the Go runtime and
+// the process under one handler, for GET /metrics.
+func NewExporter(m *Metrics, from Sources) (*Exporter, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	reader, err := otelprom.New(
+		otelprom.WithRegisterer(registry),
+		otelprom.WithoutScopeInfo(),
+		otelprom.WithoutTargetInfo(),
+		otelprom.WithProducer(&histograms{m}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("observe: prometheus exporter: %w", err)
+	}
+	// The SDK would fold everything beyond 2000 series into one; the fixed sets
+	// bound them here.
+	provider := sdk.NewMeterProvider(sdk.WithReader(reader), sdk.WithCardinalityLimit(0))
+	r := registrar{meter: provider.Meter("github.com/speakops/sipedge")}
+	r.tables(m)
+	r.gauges(m)
+	r.sources(from)
+	if r.err != nil {
+		return nil, fmt.Errorf("observe: metrics: %w", r.err)
+	}
+	return &Exporter{
+		Handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+			// A scraper that never reads must not pile up.
+			MaxRequestsInFlight: 4,
+			Timeout:             10 * time.Second,
+		}),
+		provider: provider,
+	}, nil
+}
+
+// Shutdown ends the provider; the handler answers with nothing from then on.
+func (e *Exporter) Shutdown(ctx context.Context) error { return e.provider.Shutdown(ctx) }
+
+// registrar makes observable instruments and keeps the first error.
+type registrar struct {
+	meter metric.Meter
+	err   error
+}
+
+func (r *registrar) note(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *registrar) counter(name, help string, read func(o metric.Int64Observer)) {
+	_, err := r.meter.Int64ObservableCounter(name, metric.WithDescription(help),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error { read(o); return nil }))
+	r.note(err)
+}
+
+func (r *registrar) gauge(name, help string, read func(o metric.Int64Observer)) {
+	_, err := r.meter.Int64ObservableGauge(name, metric.WithDescription(help),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error { read(o); return nil }))
+	r.note(err)
+}
+
+func (r *registrar) seconds(name, help string, read func() time.Duration) {
+	if read == nil {
+		return
+	}
+	_, err := r.meter.Float64ObservableGauge(name, metric.WithDescription(help), metric.WithUnit("s"),
+		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+			o.Observe(read().Seconds())
+			return nil
+		}))
+	r.note(err)
+}
+
+func (r *registrar) table(name, help string, t *Table, nameLabel, wordLabel string) {
+	r.counter(name, help, func(o metric.Int64Observer) {
+		t.each(func(name, word string, n uint64) {
+			o.Observe(int64(n), metric.WithAttributes(attribute.String(nameLabel, name), attribute.String(wordLabel, word)))
+		})
+	})
+}
+
+func (r *registrar) tables(m *Metrics) {
+	r.table(nameCalls, "INVITEs decided, by trunk and reason.", m.calls, KeyTrunk, KeyBecause)
+	r.table(nameRefusals, "Calls refused, by trunk and outcome.", m.refusals, KeyTrunk, KeyOutcome)
+	r.table(nameAnswers, "Final responses to INVITEs, by trunk and code.", m.answers, KeyTrunk, KeyCode)
+	r.table(nameAttempts, "Attempts at gateways, by gateway and result.", m.attempts, KeyGateway, labelResult)
+	// Panics are shown at zero too: an alarm on their rate needs the series to
+	// be there before the first one.
+	r.counter(namePanics, "Panics caught, by the place that caught them.", func(o metric.Int64Observer) {
+		for i, where := range m.panics.table.words {
+			o.Observe(int64(m.panics.n[i].Value()), metric.WithAttributes(attribute.String(labelWhere, where)))
+		}
+	})
+}
+
+func (r *registrar) gauges(m *Metrics) {
+	for _, g := range []struct {
+		name, help string
+		from       *Gauge
+	}{
+		{nameInFlight, "INVITEs without a final answer.", &m.InFlight},
+		{nameHeld, "INVITEs waiting for the clock.", &m.Held},
+		{nameDialogs, "Calls that are up.", &m.Dialogs},
+	} {
+		r.gauge(g.name, g.help, func(o metric.Int64Observer) { o.Observe(g.from.Value()) })
+	}
+}
+
+func (r *registrar) sources(from Sources) {
+	if from.Drops != nil {
+		r.labelled(nameDrops, "Messages dropped before they were handled, by reason.", KeyReason, from.Drops)
+	}
+	if from.RecordsLost != nil {
+		r.labelled(nameRecordsLost, "Records that found no room, by log.", labelLog, from.RecordsLost)
+	}
+	if from.Messages != nil {
+		r.counter(nameMessages, "SIP messages, by direction and transport.", func(o metric.Int64Observer) {
+			from.Messages(func(direction, transport string, n uint64) {
+				o.Observe(int64(n), metric.WithAttributes(attribute.String(labelDirection, direction), attribute.String(KeyTransport, transport)))
+			})
+		})
+	}
+	if from.GatewayUp != nil {
+		r.gauge(nameGatewayUp, "1 while a gateway is taken for alive.", func(o metric.Int64Observer) {
+			from.GatewayUp(func(gateway string, up bool) {
+				o.Observe(oneIf(up), metric.WithAttributes(attribute.String(KeyGateway, gateway)))
+			})
+		})
+	}
+	if from.Ready != nil {
+		r.gauge(nameReady, "1 while /readyz answers 200.", func(o metric.Int64Observer) { o.Observe(oneIf(from.Ready())) })
+	}
+	if from.Numbers != nil {
+		r.gauge(nameNumbers, "Numbers in the table.", func(o metric.Int64Observer) { o.Observe(int64(from.Numbers())) })
+	}
+	r.seconds(nameTableAge, "Time since the store last confirmed the table.", from.TableAge)
+	r.seconds(nameClockError, "Half the width of the interval of store time.", from.ClockError)
+}
+
+func (r *registrar) labelled(name, help, label string, read func(yield func(string, uint64))) {
+	r.counter(name, help, func(o metric.Int64Observer) {
+		read(func(word string, n uint64) {
+			o.Observe(int64(n), metric.WithAttributes(attribute.String(label, word)))
+		})
+	})
+}
+
+func oneIf(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,82 @@
+package observe
+
+import (
+	"time"
+
+	"github.com/speakops/sipedge/routing"
+)
+
+// Words are the fixed sets that labels may take; any other word counts as Other.
+type Words struct {
+	Because  []routing.Because // every reason of a decision, the edge's own included
+	Outcomes []string          // every outcome of a refusal
+	Results  []string          // every result of an attempt at a gateway
+	Panics   []string          // the places a panic is caught in
+}
+
+// Metrics is what the edge counts. Every method is cheap enough for the call
+// path and safe for concurrent use.
+type Metrics struct {
+	calls, refusals, answers, attempts *Table
+	panics                             *Row
+
+	InFlight Gauge // INVITEs without a final answer
+	Held     Gauge // of these, waiting for the clock
+	Dialogs  Gauge // calls that are up
+
+	SetupTime     *Histogram // INVITE to 2xx
+	PostDialDelay *Histogram // INVITE to the first 18x relayed
+	QueueDelay    *Histogram // a message's wait for its shard
+
+	start time.Time
+}
+
+// NewMetrics makes counters that all stand at zero.
+func NewMetrics(w Words) *Metrics {
+	because := make([]string, len(w.Because))
+	for i, b := range w.Because {
+		because[i] = string(b)
+	}
+	return &Metrics{
+		calls:         newTable(because),
+		refusals:      newTable(w.Outcomes),
+		answers:       newTable(codeWords),
+		attempts:      newTable(w.Results),
+		panics:        newTable(w.Panics).Row(""),
+		SetupTime:     newHistogram(setupBounds),
+		PostDialDelay: newHistogram(setupBounds),
+		QueueDelay:    newHistogram(queueBounds),
+		start:         time.Now(),
+	}
+}
+
+// Trunk is what is counted for one trunk.
+type Trunk struct{ calls, refusals, answers *Row }
+
+// Trunk returns a trunk's counters; keep them with the trunk.
+func (m *Metrics) Trunk(id routing.TrunkID) *Trunk {
+	return &Trunk{m.calls.Row(string(id)), m.refusals.Row(string(id)), m.answers.Row(string(id))}
+}
+
+// Decided counts one decision by its reason.
+func (t *Trunk) Decided(because routing.Because) { t.calls.Inc(string(because)) }
+
+// Refused counts one call that this edge or its gateways refused, by outcome.
+func (t *Trunk) Refused(outcome string) { t.refusals.Inc(outcome) }
+
+// Answered counts one final response sent to an INVITE.
+func (t *Trunk) Answered(code int) { t.answers.Code(code) }
+
+// Gateway is what is counted for one gateway.
+type Gateway struct{ attempts *Row }
+
+// Gateway returns a gateway's counters; keep them with the gateway.
+func (m *Metrics) Gateway(id routing.GatewayID) *Gateway {
+	return &Gateway{m.attempts.Row(string(id))}
+}
+
+// Attempted counts one finished attempt by its result.
+func (g *Gateway) Attempted(result string) { g.attempts.Inc(result) }
+
+// Panicked counts one panic that was caught, by the place that caught it.
+func (m *Metrics) Panicked(where string) { m.panics.Inc(where) }
