@@ -1,0 +1,238 @@
+package sipedge
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/routing/e164"
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/gateway/health"
+	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/records"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// CallLine is one decision as people read it.
+type CallLine struct {
+	Call     string
+	Trunk    routing.TrunkID
+	From, To e164.Number
+	Decision routing.Decision
+	Because  routing.Because
+	Outcome  string // of a refusal
+	Code     int
+}
+
+// because is the one word for why this call went the way it did.
+func (inv *invite) because() routing.Because {
+	if inv.refused != "" {
+		return inv.refused
+	}
+	return inv.decision.Because
+}
+
+// recordDecision writes the decision record and the log line of one INVITE.
+func (e *Edge) recordDecision(s *shard, inv *invite) {
+	d := &inv.decision
+	because := inv.because()
+	answer := profile.Answer{}
+	outcome := ""
+	if d.Kind == routing.KindRefuse || inv.refused != "" {
+		answer = inv.trunk.profile.Final(inv.outcome)
+		outcome = inv.outcome.String()
+	}
+	e.meter.decided(inv.trunk, d, because)
+	if e.parts.Decisions != nil {
+		e.writeDecision(s, inv, outcome, answer.Code)
+	}
+	if e.log.Enabled(context.Background(), slog.LevelInfo) {
+		e.logDecision(inv, because, outcome, answer.Code)
+	}
+	if e.parts.OnCall != nil {
+		e.parts.OnCall(CallLine{
+			Call: inv.id.String(), Trunk: inv.trunk.id, From: inv.asked.From, To: inv.asked.To,
+			Decision: *d, Because: because, Outcome: outcome, Code: answer.Code,
+		})
+	}
+}
+
+func (e *Edge) writeDecision(s *shard, inv *invite, outcome string, code int) {
+	m := s.original(inv)
+	d := &inv.decision
+	r := records.Decision{
+		At: inv.arrived, Call: inv.id, SIPCallID: m.CallID, Branch: m.Via.Branch,
+		Source: inv.source, Transport: inv.flow.Proto.String(), Listener: inv.world.listeners[inv.flow.Listener].name,
+		Trunk: inv.trunk.id, PublicNumber: inv.asked.To, Caller: inv.asked.From,
+		Interval: inv.at, Answer: *d, Because: inv.refused, Outcome: outcome, Code: code,
+	}
+	if key := inv.trunk.profile.MergeKey; key != "" {
+		if h := m.Named(key); h != nil {
+			r.CallKey = h.Value
+		}
+	}
+	if inv.asked.To == 0 {
+		r.Dialled = m.Target.User
+	}
+	if n, ok := inv.world.routing.Number(inv.asked.To); ok {
+		r.NumberType, r.CurrentServingProvider = n.NumberType, n.CurrentServingProvider
+		r.UnderlyingCarrier, r.CustomerAssignment = n.UnderlyingCarrier, n.CustomerAssignment
+	}
+	s.lines = e.parts.Encoder.AppendDecision(s.lines[:0], &r)
+	e.parts.Decisions.Append(s.lines)
+}
+
+func (e *Edge) logDecision(inv *invite, because routing.Because, outcome string, code int) {
+	d := &inv.decision
+	attrs := []slog.Attr{
+		slog.String("call", inv.id.String()), slog.String("trunk", string(inv.trunk.id)),
+		slog.Any("public_number", inv.asked.To), slog.String("decision", d.Kind.String()),
+		slog.String("routing_authority", d.Authority.String()), slog.String("porting_state", d.PortingState.String()),
+		slog.String("because", string(because)), slog.Uint64("revision", d.Revision),
+	}
+	if d.Route != nil {
+		attrs = append(attrs, slog.String("route", string(d.Route.ID)))
+	}
+	if outcome != "" {
+		attrs = append(attrs, slog.String("outcome", outcome), slog.Int("code", code))
+	}
+	e.log.LogAttrs(context.Background(), slog.LevelInfo, "decision", attrs...)
+}
+
+// callAnswered counts an answered call and what it says about its gateway.
+func (e *Edge) callAnswered(inv *invite, l *leg, code int, now call.Instant) {
+	e.meter.final(inv.trunk, code)
+	e.found(inv, l, health.Outcome{Result: health.Answered, Sent: e.wall(l.began)})
+}
+
+// callFailed writes the CDR of a call that ends without an answer.
+func (e *Edge) callFailed(s *shard, inv *invite, ending call.Ending, a profile.Answer, now call.Instant) {
+	e.meter.final(inv.trunk, inv.code)
+	if e.parts.CDRs == nil {
+		return
+	}
+	m := s.original(inv)
+	c := records.CDR{
+		Call: inv.id, SIPCallID: m.CallID, Trunk: inv.trunk.id, Source: inv.source,
+		PublicNumber: inv.asked.To, Caller: inv.asked.From,
+		RoutingAuthority: inv.decision.Authority, PortingState: inv.decision.PortingState,
+		Because: inv.because(), Revision: inv.decision.Revision, Interval: inv.at,
+		Outcome: inv.outcome.String(), Code: inv.code, Cause: a.Cause,
+		Invited: inv.arrived, Ringing: inv.rang, Ended: e.wall(now), HungUpBy: failedBy(ending),
+	}
+	if inv.route != nil {
+		c.Route = inv.route.ID
+	}
+	c.Attempts = attempts(inv, e.epoch, now)
+	if n := len(inv.legs); n > 0 && inv.legs[n-1].hop != nil {
+		c.Gateway = inv.legs[n-1].hop.id
+	}
+	s.lines = e.parts.Encoder.AppendCDR(s.lines[:0], &c)
+	e.parts.CDRs.Append(s.lines)
+}
+
+func failedBy(e call.Ending) records.Side {
+	switch e {
+	case call.Canceled:
+		return records.ByCaller
+	case call.Rejected:
+		return records.ByCallee
+	}
+	return records.ByEdge
+}
+
+func attempts(inv *invite, epoch time.Time, now call.Instant) []records.Attempt {
+	list := make([]records.Attempt, 0, len(inv.legs))
+	for i := range inv.legs {
+		l := &inv.legs[i]
+		if l.hop == nil {
+			continue
+		}
+		a := records.Attempt{Gateway: l.hop.id, Address: l.addr, Code: l.code, Took: l.took, Result: "no_response"}
+		a.After = max(0, epoch.Add(time.Duration(l.began)).Sub(inv.arrived))
+		if a.Took == 0 {
+			a.Took = time.Duration(now - l.began)
+		}
+		if l.code != 0 {
+			a.Result = profile.OutcomeOf(l.code).String()
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// recordEnd writes the CDR of an answered call.
+func (e *Edge) recordEnd(s *shard, d *dialog, side records.Side, now call.Instant) {
+	var r records.Dialog
+	if e.parts.CDRs == nil || r.Decode(d.record) != nil {
+		return
+	}
+	c := records.CDR{
+		Call: r.Call, SIPCallID: r.SIPCallID, Trunk: r.Trunk, Source: r.Caller.Flow.Peer, Route: r.Route, Gateway: r.Gateway,
+		PublicNumber: r.PublicNumber, Caller: r.CallerNumber, RoutingAuthority: r.Authority, PortingState: r.PortingState,
+		Because: r.Because, Revision: r.Revision, Outcome: "answered", Code: 200,
+		Invited: r.Invited, Ringing: r.Ringing, Answered: r.Answered, Ended: e.wall(now), HungUpBy: side, Cause: 16,
+		Readopted: d.taken,
+	}
+	s.lines = e.parts.Encoder.AppendCDR(s.lines[:0], &c)
+	e.parts.CDRs.Append(s.lines)
+}
+
+// endElsewhere writes the CDR of a call that another edge answered.
+func (e *Edge) endElsewhere(s *shard, p *passage, m *message.Message, side records.Side, now call.Instant) {
+	if e.parts.CDRs == nil || p.token.Answered == 0 && p.token.Direction == token.ToCallee {
+		return
+	}
+	t := &p.token
+	c := records.CDR{
+		Call: t.Call, SIPCallID: m.CallID, RoutingAuthority: routing.RoutingAuthority(t.Authority), Revision: t.Revision,
+		Outcome: "answered", Code: 200, Ended: e.wall(now), HungUpBy: side, Cause: 16,
+	}
+	if t.Answered != 0 {
+		c.Answered = time.Unix(int64(t.Answered), 0)
+	}
+	if p.trunk != nil {
+		c.Trunk = p.trunk.id
+	}
+	if r := e.world.Load().routeByHash[t.Route]; r != nil {
+		c.Route = r.ID
+	}
+	s.lines = e.parts.Encoder.AppendCDR(s.lines[:0], &c)
+	e.parts.CDRs.Append(s.lines)
+}
+
+// turnedAway counts a refusal before the decision.
+func (e *Edge) turnedAway(t *trunk, o profile.Outcome, because routing.Because) {
+	e.meter.refused(t, because)
+	e.floods.warn(e.log, string(t.id)+string(because), "call turned away", "trunk", t.id, "outcome", o.String(), "because", because)
+}
+
+// strangeInvite is an INVITE of a gateway that is no trunk: this edge carries no
+// outbound calls.
+func (e *Edge) strangeInvite(f transport.Flow) {
+	e.meter.strange.Add(1)
+	e.floods.warn(e.log, "gateway-invite", "INVITE from a gateway that is no trunk: refused with 403; add a trunk with this source if it should be one", "source", f.Peer.String())
+}
+
+// forged is an in-dialog request whose token is good and whose source or target is not.
+func (e *Edge) forged(f transport.Flow, m *message.Message, what string) {
+	e.meter.forged.Add(1)
+	e.floods.warn(e.log, "forged-"+what, "in-dialog request refused: its "+what+" does not belong to the dialog's side", "source", f.Peer.String(), "method", m.Method.String(), "uri", string(m.URI))
+}
+
+// sent notes how a send went.
+func (e *Edge) sent(f transport.Flow, err error) {
+	if err == nil {
+		return
+	}
+	e.meter.unsent.Add(1)
+	e.floods.warn(e.log, "send", "message not sent", "peer", f.Peer.String(), "transport", f.Proto.String(), "error", err)
+}
+
+func (e *Edge) panicked(p any, stack []byte) {
+	e.meter.panics.Add(1)
+	e.log.Error("panic in a call: that call is lost, the edge goes on", "panic", p, "stack", string(stack))
+}

@@ -1,0 +1,267 @@
+package sipedge
+
+import (
+	"time"
+
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/gateway"
+	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// maxUDP is the size over which a request wants a transport with congestion
+// control (RFC 3261 section 18.1.1).
+const maxUDP = 1300
+
+// attempt opens a leg towards one target.
+func (s *shard) attempt(inv *invite, ef call.Effect, now call.Instant) {
+	for len(inv.legs) <= ef.Branch {
+		inv.legs = append(inv.legs, leg{})
+	}
+	l := &inv.legs[ef.Branch]
+	if inv.dialogue.on {
+		s.forwardInside(inv, ef.Branch)
+		return
+	}
+	*l = leg{began: now}
+	if ef.Branch > 0 {
+		s.edge.legSilent(inv, &inv.legs[ef.Branch-1])
+	}
+	m := s.original(inv)
+	p := &inv.hops[ef.Target]
+	l.hop, l.addr = p.hop, p.target.Addr
+	l.hop.stats.attempts.Add(1)
+	s.openLeg(inv, l)
+	if s.wantsTCP(inv, &p.target, now) {
+		l.tried = s.overTCP(inv, m, ef.Branch, now)
+	}
+	if !l.tried && !s.overTarget(inv, m, ef.Branch, p.target, now) {
+		s.then(call.Event{Kind: call.Broken, Branch: ef.Branch})
+	}
+}
+
+// margin is what forwarding usually adds to an INVITE: Via, Record-Route, token.
+const margin = 300
+
+// wantsTCP says whether an INVITE is too large for the target's UDP, and TCP is
+// there, on both ends, and did not fail lately.
+func (s *shard) wantsTCP(inv *invite, t *gateway.Target, now call.Instant) bool {
+	return t.HasTCP && t.Proto == transport.UDP && len(inv.raw)+margin > maxUDP &&
+		inv.world.listenerFor(inv.route.listener, transport.TCP, t.Addr.Addr()) >= 0 &&
+		!s.edge.bigTCP.failed(t.Addr, now)
+}
+
+// overTCP tries a large INVITE over TCP first (section 18.1.1).
+func (s *shard) overTCP(inv *invite, m *message.Message, i int, now call.Instant) bool {
+	t := inv.hops[inv.call.Target(i)].target
+	t.Proto, t.TLS = transport.TCP, nil
+	return s.overTarget(inv, m, i, t, now)
+}
+
+// overTarget builds and sends the INVITE of leg i over the target's own transport.
+func (s *shard) overTarget(inv *invite, m *message.Message, i int, t gateway.Target, now call.Instant) bool {
+	l := &inv.legs[i]
+	out := inv.world.listenerFor(inv.route.listener, t.Proto, t.Addr.Addr())
+	if out < 0 {
+		s.edge.log.Warn("no listener can reach the gateway", "gateway", l.hop.id, "address", t.Addr.String())
+		return false
+	}
+	flow, err := s.flowTo(t, out)
+	if err != nil {
+		return false
+	}
+	if l.key != 0 {
+		delete(s.clients, l.key)
+	}
+	l.flow = flow
+	s.sealLeg(inv, m, l, out, now)
+	attempt := i
+	if t.Proto != inv.hops[inv.call.Target(i)].target.Proto {
+		attempt |= 0x80 // the same attempt over UDP has a branch of its own
+	}
+	o := origin{via: &m.Via, source: inv.source, flow: inv.flow, class: inv.origin.class, loop: inv.origin.loop}
+	l.branch, l.key = s.branchFor(&o, attempt)
+	s.clients[l.key] = client{inv, i}
+	s.out = s.outward(inv, m, l, out, s.out[:0])
+	l.sent = s.keep(l.sent, s.out)
+	s.sendLeg(inv, i, l.sent)
+	return true
+}
+
+// flowTo is the flow of a request to a target.
+func (s *shard) flowTo(t gateway.Target, out int) (transport.Flow, error) {
+	if t.Proto == transport.UDP {
+		return transport.Flow{Listener: uint8(out), Peer: t.Addr}, nil
+	}
+	return s.edge.layer.Connect(t.Proto, uint8(out), t.Addr, t.TLS)
+}
+
+// sealLeg makes the route token by which the callee's requests find the caller.
+func (s *shard) sealLeg(inv *invite, m *message.Message, l *leg, out int, now call.Instant) {
+	w := inv.world
+	t := token.Token{
+		Direction: token.ToCaller,
+		Call:      inv.id, Edge: w.edgeHash, Trunk: inv.trunk.hash, Route: inv.route.hash,
+		Authority: uint8(inv.decision.Authority), Revision: inv.decision.Revision,
+		In: w.listeners[inv.flow.Listener].hash, Out: w.listeners[out].hash,
+		Hop: inv.source, HopProto: uint8(inv.flow.Proto),
+		Expires: uint32(s.edge.wall(now).Add(w.maxDuration + time.Hour).Unix()),
+	}
+	l.token = w.ring.Seal(s.keep(l.token, nil), &t, m.CallID, m.FromTag)
+}
+
+// outward is the INVITE as the gateway gets it: the border in one place.
+func (s *shard) outward(inv *invite, m *message.Message, l *leg, out int, dst []byte) []byte {
+	w := inv.world
+	e := message.Edit{
+		URI:           s.requestURI(inv, m, l),
+		PushVia:       s.via(w, out, &l.branch),
+		Received:      inv.source,
+		MaxForwards:   hops(m),
+		DropAllRoutes: true, // only ours were let in
+		Strip:         inv.trunk.stripIn,
+	}
+	e.PushRecordRoute = s.recordRoute(w, inv, l, out)
+	if l.hop.strip != nil {
+		e.Strip = l.hop.strip[inv.trunk]
+	}
+	s.lines = append(s.lines[:0], l.hop.add...)
+	if inv.trunk.sessionTimer && !m.Has(message.KSessionExpires) {
+		s.lines = append(s.lines, "Session-Expires: 1800\r\n"...)
+	}
+	e.Add = s.lines
+	return m.Append(dst, &e)
+}
+
+// hops is Max-Forwards as it leaves: one less, or 70 where there was none (16.6 step 3).
+func hops(m *message.Message) int {
+	if m.MaxForwards < 0 {
+		return 70
+	}
+	return max(m.MaxForwards-1, 0)
+}
+
+// requestURI addresses the number at the gateway. User parameters do not pass,
+// but for rn, npdi and cic of a trunk trusted for them, in the strict form of RFC 4694.
+func (s *shard) requestURI(inv *invite, m *message.Message, l *leg) []byte {
+	b := append(s.uri[:0], "sip:"...)
+	if inv.sips {
+		b = append(s.uri[:0], "sips:"...)
+	}
+	b = inv.trunk.plan.AppendAs(b, inv.asked.To, l.hop.format)
+	if inv.trunk.routingNum {
+		b = appendHints(b, inv.trunk, m)
+	}
+	b = append(append(b, '@'), l.hop.uri...)
+	if v, ok := m.Target.Param("user"); ok && string(v) == "phone" {
+		b = append(b, ";user=phone"...)
+	}
+	s.uri = b
+	return b
+}
+
+// appendHints appends what the trunk knows of the number's routing.
+func appendHints(b []byte, t *trunk, m *message.Message) []byte {
+	d, err := t.profile.Called(m, t.plan)
+	if err != nil {
+		return b
+	}
+	if d.NPDI || d.RN != 0 {
+		b = append(b, ";npdi"...)
+	}
+	if d.RN != 0 {
+		b = d.RN.Append(append(b, ";rn="...))
+	}
+	if len(d.CIC) > 0 {
+		b = append(append(b, ";cic="...), d.CIC...)
+	}
+	return b
+}
+
+func (s *shard) via(w *world, out int, b *branch) []byte {
+	s.viaBuf = appendVia(s.viaBuf[:0], &w.listeners[out], b)
+	return s.viaBuf
+}
+
+// recordRoute is what keeps us in the dialog: one value, or two where it enters
+// and leaves by different listeners (RFC 5658). The token is in the outer one's
+// user part; responses get the caller's token in its place.
+func (s *shard) recordRoute(w *world, inv *invite, l *leg, out int) []byte {
+	b := append(s.rr[:0], "<sip:"...)
+	b = append(b, l.token...)
+	b = append(b, w.listeners[out].routeTail...)
+	if in := int(inv.flow.Listener); in != out {
+		b = append(b, ", <sip:r2"...)
+		b = append(b, w.listeners[in].routeTail...)
+	}
+	s.rr = b
+	return b
+}
+
+func (s *shard) sendLeg(inv *invite, i int, b []byte) {
+	l := &inv.legs[i]
+	err := s.edge.layer.Send(l.flow, b)
+	s.edge.sent(l.flow, err)
+	l.unsent = err != nil
+	if err != nil {
+		s.brokenLegNow(inv, i)
+	}
+}
+
+// brokenLegNow handles a leg that cannot be sent on: a large INVITE that was
+// tried over TCP goes over UDP after all, any other leg has failed.
+func (s *shard) brokenLegNow(inv *invite, i int) {
+	l := &inv.legs[i]
+	l.unsent = true
+	if l.tried {
+		l.tried = false
+		now := s.edge.now()
+		s.edge.bigTCP.fail(l.addr, now)
+		if s.overTarget(inv, s.original(inv), i, inv.hops[inv.call.Target(i)].target, now) {
+			return
+		}
+	}
+	s.then(call.Event{Kind: call.Broken, Branch: i})
+}
+
+// brokenLeg is brokenLegNow from outside of a step.
+func (s *shard) brokenLeg(inv *invite, i int, now call.Instant) {
+	s.current = inv
+	if l := &inv.legs[i]; l.tried {
+		s.events = s.events[:0]
+		s.brokenLegNow(inv, i)
+		if len(s.events) == 0 {
+			return
+		}
+	}
+	s.step(inv, call.Event{Kind: call.Broken, Branch: i}, nil, now)
+}
+
+// cancelLeg sends or repeats the CANCEL of a leg, to the very address of its INVITE.
+func (s *shard) cancelLeg(inv *invite, i int) {
+	l := &inv.legs[i]
+	if err := s.spare.Parse(l.sent); err != nil {
+		return
+	}
+	s.out = s.spare.AppendCancel(s.out[:0], inv.reason)
+	s.edge.sent(l.flow, s.edge.layer.Send(l.flow, s.out))
+}
+
+// ackLeg ACKs a non-2xx final of a leg; a repeated final gets the same ACK.
+func (s *shard) ackLeg(inv *invite, i int, m *message.Message, now call.Instant) {
+	l := &inv.legs[i]
+	if len(l.ack) == 0 && m != nil {
+		if err := s.spare.Parse(l.sent); err != nil {
+			return
+		}
+		s.out = s.spare.AppendAck(s.out[:0], m.Value(message.KTo))
+		l.ack = s.keep(l.ack, s.out)
+		l.code, l.took = m.Status, time.Duration(now-l.began)
+		s.free(l.sent)
+		l.sent = nil
+		s.closeLeg(inv, l)
+		s.edge.legFinal(inv, l, m)
+	}
+	s.edge.sent(l.flow, s.edge.layer.Send(l.flow, l.ack))
+}

@@ -1,0 +1,331 @@
+package sipedge
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gaissmai/bart"
+
+	"github.com/speakops/sipedge/configs"
+	"github.com/speakops/sipedge/ratelimit"
+	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/routing/e164"
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/gateway"
+	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// FormerFor is how long the sources of a trunk that a reload has removed may
+// still send in-dialog requests.
+const FormerFor = time.Hour
+
+// compile makes a world of a configuration. Limits, health and addresses of
+// what was there before live on in it.
+func (e *Edge) compile(c *configs.Edge, before *world) (*world, error) {
+	w := &world{
+		edgeHash: token.ID(c.Edge.ID), trunkByHash: map[uint32]*trunk{}, sources: new(bart.Table[[]*claim]),
+		routes: map[routing.RouteID]*route{}, routeByHash: map[uint32]*route{}, former: new(bart.Table[time.Time]),
+		maxDuration: c.Limits.MaxCallDuration, setup: c.Limits.SetupDeadline,
+		maxInflight: c.Limits.Overload.MaxInflight, maxHeld: c.Clock.MaxHeld,
+		reinvite: call.Rules{InDialog: true},
+	}
+	keys, err := c.Edge.Keys()
+	if err != nil {
+		return nil, err
+	}
+	if w.ring, err = token.NewRing(keys...); err != nil {
+		return nil, err
+	}
+	profiles, err := c.CompileProfiles()
+	if err != nil {
+		return nil, err
+	}
+	if w.generic, err = genericProfile(c, profiles); err != nil {
+		return nil, err
+	}
+	w.addListeners(c)
+	if err := w.addTrunks(c, profiles, before); err != nil {
+		return nil, err
+	}
+	list, err := w.addRoutes(c)
+	if err != nil {
+		return nil, err
+	}
+	if w.set, err = e.gateways.Compile(list); err != nil {
+		return nil, err
+	}
+	w.gatherFormer(before)
+	w.study(c, e)
+	return w, nil
+}
+
+func genericProfile(c *configs.Edge, compiled map[string]*profile.Profile) (*profile.Profile, error) {
+	if p := compiled["generic"]; p != nil {
+		return p, nil
+	}
+	written, _ := c.Profile("generic")
+	return configs.CompileProfile(written)
+}
+
+func (w *world) addListeners(c *configs.Edge) {
+	for _, l := range c.SIP.Listen {
+		host, port := splitAdvertise(l)
+		one := listener{
+			name: l.Name, hash: token.ID(l.Name), proto: protoNamed(l.Transport), addr: l.Address,
+			host: []byte(strings.Trim(host, "[]")), port: port,
+		}
+		at := fmt.Sprintf("%s:%d", host, port)
+		one.viaPrefix = []byte("SIP/2.0/" + strings.ToUpper(l.Transport) + " " + at + ";branch=")
+		param := ""
+		if one.proto != transport.UDP {
+			param = ";transport=" + strings.ToLower(l.Transport)
+		}
+		one.routeTail = []byte("@" + at + param + ";lr>")
+		one.contactTail = []byte("@" + at + param + ">")
+		w.listeners = append(w.listeners, one)
+	}
+}
+
+// splitAdvertise is the host and port written into headers; an IPv6 host keeps its brackets.
+func splitAdvertise(l configs.Listener) (string, uint16) {
+	text := l.Advertise
+	if text == "" {
+		text = l.Address.String()
+	}
+	if at, err := netip.ParseAddrPort(text); err == nil {
+		if at.Addr().Is6() {
+			return "[" + at.Addr().String() + "]", at.Port()
+		}
+		return at.Addr().String(), at.Port()
+	}
+	host, port, found := strings.Cut(text, ":")
+	if n := atoi(port); found && n > 0 {
+		return host, uint16(n)
+	}
+	return host, l.Address.Port()
+}
+
+func atoi(s string) (n int) {
+	for _, c := range s {
+		if c < '0' || c > '9' || n > 65535 {
+			return 0
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+func protoNamed(s string) transport.Proto {
+	switch strings.ToLower(s) {
+	case "tcp":
+		return transport.TCP
+	case "tls":
+		return transport.TLS
+	}
+	return transport.UDP
+}
+
+func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile, before *world) error {
+	for _, t := range c.Trunks {
+		plan, ok := e164.PlanFor(t.DefaultCountry)
+		if !ok && t.DefaultCountry != "" {
+			return fmt.Errorf("trunk %s: no numbering plan for country %q", t.ID, t.DefaultCountry)
+		}
+		p := profiles[t.Profile]
+		one := &trunk{
+			id: routing.TrunkID(t.ID), hash: token.ID(t.ID), profile: p, plan: plan,
+			hide: t.Hide, sessionTimer: t.SessionTimer == "insert",
+			identity: t.Trust.Identity, routingNum: t.Trust.RoutingNumber, override: t.Trust.TestOverride,
+			psap: t.Trust.PSAPCallback, diagnostics: t.Trust.Diagnostics,
+			stripIn: p.Inward(t.Trust.Identity), stripOut: p.Upstream(),
+			limits: keepLimits(before, t), stats: new(trunkStats),
+		}
+		if one.hide {
+			one.stripOut = p.Upstream(hiddenHeaders...)
+		}
+		if old := before.trunk(one.hash); old != nil {
+			one.stats = old.stats
+		}
+		at := w.listenerByName(t.Listener)
+		for _, src := range t.Sources {
+			one.sources = append(one.sources, src.Prefix)
+			claims, _ := w.sources.Get(src.Prefix)
+			w.sources.Insert(src.Prefix, append(slices.Clone(claims), &claim{one, src.Port, at, t.TLSSubject}))
+		}
+		if len(t.Sources) == 0 && t.TLSSubject != "" {
+			w.byName = append(w.byName, &claim{one, 0, at, t.TLSSubject})
+		}
+		w.trunks = append(w.trunks, one)
+		w.trunkByHash[one.hash] = one
+	}
+	return nil
+}
+
+// hiddenHeaders tell about the inside, whatever the profile says.
+var hiddenHeaders = []string{"Server", "User-Agent", "Warning", "P-Asserted-Identity", "Alert-Info", "Call-Info", "Error-Info", "Reply-To", "Organization"}
+
+// keepLimits carries a trunk's counts over a reload.
+func keepLimits(before *world, t configs.Trunk) *ratelimit.Limiter {
+	l := ratelimit.Limits{CPS: t.Limits.CPS, Burst: t.Limits.Burst, Concurrent: t.Limits.Concurrent}
+	if old := before.trunk(token.ID(t.ID)); old != nil {
+		old.limits.Set(l)
+		return old.limits
+	}
+	return ratelimit.NewLimiter(l, time.Now())
+}
+
+func (w *world) trunk(hash uint32) *trunk {
+	if w == nil {
+		return nil
+	}
+	return w.trunkByHash[hash]
+}
+
+func (w *world) addRoutes(c *configs.Edge) (list []gateway.Gateway, err error) {
+	for _, r := range c.Routes {
+		one := &route{
+			hash: token.ID(r.ID), listener: w.listenerByName(r.Listener),
+			rules: call.Rules{
+				NoAnswer: r.NoAnswer, Progress: r.Progress, Ring: r.RingTimeout, Budget: r.FailoverBudget,
+				Setup: c.Limits.SetupDeadline, FailoverOn: call.NewCodes(r.FailoverOn...),
+				AfterAnnouncement: r.FailoverAfterProgress == "announcement",
+			},
+		}
+		one.ID, one.Builtin = routing.RouteID(r.ID), r.Builtin
+		if err := one.Authority.UnmarshalText([]byte(r.Authority)); err != nil {
+			return nil, fmt.Errorf("route %s: %w", r.ID, err)
+		}
+		if r.Target != "" {
+			if err := one.Target.UnmarshalText([]byte(r.Target)); err != nil {
+				return nil, fmt.Errorf("route %s: %w", r.ID, err)
+			}
+		}
+		for _, g := range r.Gateways {
+			h, described, err := w.hop(one, r, g, len(list))
+			if err != nil {
+				return nil, fmt.Errorf("route %s: gateway %s: %w", r.ID, g.ID, err)
+			}
+			list = append(list, described)
+			one.hops = append(one.hops, h)
+			one.Gateways = append(one.Gateways, routing.Gateway{ID: h.id, Index: h.index, Priority: g.Priority, Weight: g.Weight})
+			w.gateways = append(w.gateways, h)
+		}
+		w.routes[one.ID] = one
+		w.routeByHash[one.hash] = one
+	}
+	return list, nil
+}
+
+func (w *world) hop(r *route, rc configs.Route, g configs.Gateway, index int) (*hop, gateway.Gateway, error) {
+	h := &hop{index: index, id: routing.GatewayID(g.ID), route: r, stats: new(hopStats)}
+	var err error
+	if h.format, err = e164.ParseFormat(g.Egress.NumberFormat); err != nil {
+		return nil, gateway.Gateway{}, err
+	}
+	_, rest, _ := strings.Cut(g.URI, ":")
+	h.uri = rest
+	for _, name := range slices.Sorted(maps.Keys(g.Egress.HeadersAdd)) {
+		h.add = append(h.add, name+": "+g.Egress.HeadersAdd[name]+"\r\n"...)
+	}
+	if len(g.Egress.HeadersStrip) > 0 {
+		h.strip = map[*trunk]*message.HeaderSet{}
+		for _, t := range w.trunks {
+			h.strip[t] = t.profile.Inward(t.identity, g.Egress.HeadersStrip...)
+		}
+	}
+	described := gateway.Gateway{
+		ID: g.ID, RouteID: rc.ID, Authority: rc.Authority, Index: index, URI: g.URI, Listener: rc.Listener,
+	}
+	if rc.Probe.Method != "" && !strings.EqualFold(rc.Probe.Method, "none") {
+		described.Probe = gateway.Probe{Every: rc.Probe.Every, Fall: rc.Probe.Fall, Rise: rc.Probe.Rise}
+	}
+	described.TLS, err = clientTLS(g.Egress.TLS)
+	return h, described, err
+}
+
+func clientTLS(t configs.ClientTLS) (c gateway.ClientTLS, err error) {
+	c.ServerName, c.Key = t.ServerName, t.Key.Reveal()
+	for _, f := range []struct {
+		path string
+		into *string
+	}{{t.CA, &c.CA}, {t.Cert, &c.Cert}} {
+		if f.path == "" {
+			continue
+		}
+		b, err := os.ReadFile(f.path)
+		if err != nil {
+			return c, err
+		}
+		*f.into = string(b)
+	}
+	return c, nil
+}
+
+// gatherFormer remembers the sources of trunks that are gone now.
+func (w *world) gatherFormer(before *world) {
+	if before == nil {
+		return
+	}
+	until := time.Now().Add(FormerFor)
+	for prefix := range before.sources.All() {
+		if _, still := w.sources.Get(prefix); !still {
+			w.former.Insert(prefix, until)
+		}
+	}
+	for prefix, t := range before.former.All() {
+		if _, still := w.sources.Get(prefix); !still && time.Now().Before(t) {
+			w.former.Insert(prefix, t)
+		}
+	}
+}
+
+func (w *world) formerSource(a netip.Addr) (time.Time, bool) {
+	until, ok := w.former.Lookup(a)
+	return until, ok && time.Now().Before(until)
+}
+
+// study is the view of the table that Decide gets.
+func (w *world) study(c *configs.Edge, e *Edge) {
+	routes := map[routing.RouteID]*routing.Route{}
+	for id, r := range w.routes {
+		routes[id] = &r.Route
+	}
+	w.routing = routing.World{
+		Table: e.parts.Table, Freshness: e.parts.Freshness, MaxAge: c.Numbers.MaxStaleness, Routes: routes,
+		Legacy: routes[routing.RouteID(c.Defaults.Legacy)], SpeakOps: routes[routing.RouteID(c.Defaults.SpeakOps)],
+		Health: w.set.Alive, HoldFor: 2 * c.Clock.MaxError,
+	}
+}
+
+func (w *world) listenerByName(name string) int {
+	for i := range w.listeners {
+		if name != "" && w.listeners[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// tlsFor is whom we expect behind a TLS address: the gateway it belongs to. A
+// trunk's side is expected to be who the connection showed it to be.
+func (w *world) tlsFor(at netip.AddrPort, d token.Direction) *transport.TLSTarget {
+	if d == token.ToCallee {
+		for _, h := range w.gateways {
+			targets, _ := w.set.Targets(h.index, nil)
+			for _, t := range targets {
+				if t.Proto == transport.TLS && t.Addr.Addr() == at.Addr() {
+					return t.TLS
+				}
+			}
+		}
+	}
+	return w.upstreamTLS
+}

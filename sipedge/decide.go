@@ -1,0 +1,147 @@
+package sipedge
+
+import (
+	"context"
+	"time"
+
+	"github.com/speakops/sipedge/ratelimit"
+	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/gateway"
+	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// maxTargets bounds the addresses one call may try.
+const maxTargets = 16
+
+// Reasons of the edge's own, beside those of routing.
+const (
+	becauseNumberLimit routing.Because = "number_limit"
+	becauseEmergency   routing.Because = "emergency_number"
+	becauseHeldFull    routing.Because = "held_calls_full"
+)
+
+// decide asks the study where the call goes and turns the answer into the next
+// event of the call. It is asked again when a hold is over.
+func (s *shard) decide(inv *invite, now call.Instant) call.Event {
+	e := s.edge
+	if inv.emergency {
+		inv.decision = routing.Refuse(routing.NotOurs, becauseEmergency)
+		e.log.Error("emergency number dialled through a trunk: refused, it is never routed by table",
+			"trunk", inv.trunk.id, "call", inv.id.String(), "source", inv.source.String())
+		return s.decided(inv, call.Event{Kind: call.Refuse})
+	}
+	s.unhold(inv)
+	inv.at = e.clock.Now()
+	inv.asked.Looped = !inv.trunk.override && e.guard.looped(inv.asked.From, inv.asked.To)
+	inv.decision = routing.Decide(&inv.world.routing, inv.at, inv.asked)
+	d := &inv.decision
+	switch d.Kind {
+	case routing.KindHold:
+		if e.held.Add(1) > int64(inv.world.maxHeld) {
+			e.held.Add(-1)
+			inv.decision = routing.Refuse(routing.RetryElsewhere, becauseHeldFull)
+			return s.decided(inv, call.Event{Kind: call.Refuse})
+		}
+		inv.held = true
+		return call.Event{Kind: call.Wait, At: now + call.Instant(d.Wait(inv.at))}
+	case routing.KindRefuse:
+		return s.decided(inv, call.Event{Kind: call.Refuse})
+	}
+	if !s.numberAdmits(inv, now) {
+		inv.outcome, inv.refused = profile.NumberLimit, becauseNumberLimit
+		return s.decided(inv, call.Event{Kind: call.Refuse})
+	}
+	inv.route = inv.world.routes[d.Route.ID]
+	return s.decided(inv, s.targeted(inv, now))
+}
+
+// decided records the decision, once per INVITE.
+func (s *shard) decided(inv *invite, ev call.Event) call.Event {
+	if ev.Kind == call.Refuse && inv.refused == "" {
+		inv.outcome = profile.OfIntent(inv.decision.Intent)
+	}
+	if !inv.recorded {
+		inv.recorded = true
+		s.edge.recordDecision(s, inv)
+	}
+	return ev
+}
+
+// unhold takes a call out of the held ones.
+func (s *shard) unhold(inv *invite) {
+	if inv.held {
+		inv.held = false
+		s.edge.held.Add(-1)
+	}
+}
+
+// numberAdmits charges the number's own limit, once per call.
+func (s *shard) numberAdmits(inv *invite, now call.Instant) bool {
+	if inv.numbered {
+		return true
+	}
+	if inv.asked.PSAP {
+		inv.pass = s.edge.numbers.Adopt(inv.decision.PublicNumber)
+		inv.numbered = true
+		return true
+	}
+	pass, v := s.edge.numbers.Admit(inv.decision.PublicNumber, s.edge.wall(now))
+	inv.pass, inv.numbered = pass, v == ratelimit.Admitted
+	return inv.numbered
+}
+
+// targeted lists the addresses of the chosen route in the order they are tried.
+// A gateway whose name is not resolved yet is waited for once, for at most the
+// second that a lookup may take; later calls find it in the cache.
+func (s *shard) targeted(inv *invite, now call.Instant) call.Event {
+	inv.targets, inv.hops = inv.targets[:0], inv.hops[:0]
+	d := &inv.decision
+	for _, at := range d.Order.At[:d.Order.N] {
+		if int(at) >= len(inv.route.hops) {
+			continue
+		}
+		h := inv.route.hops[at]
+		addrs, ready := inv.world.set.Targets(h.index, s.targets[:0])
+		s.targets = addrs[:0]
+		if !ready && !inv.resolved {
+			inv.resolved = true
+			s.resolve(inv)
+			return call.Event{Kind: call.Wait, At: now + call.Instant(1100*time.Millisecond)}
+		}
+		inv.addTargets(h, addrs)
+	}
+	return call.Event{Kind: call.Carry, Targets: inv.targets, Rules: &inv.route.rules}
+}
+
+func (inv *invite) addTargets(h *hop, addrs []gateway.Target) {
+	for _, t := range addrs {
+		if len(inv.targets) == maxTargets || inv.sips && t.Proto != transport.TLS {
+			continue // sips asks for TLS on every hop (RFC 5630 section 3)
+		}
+		inv.targets = append(inv.targets, call.Target{Gateway: h.index, Reliable: t.Proto != transport.UDP})
+		inv.hops = append(inv.hops, plan{h, t})
+	}
+}
+
+// resolve looks the names of the call's route up and lets it be decided again.
+func (s *shard) resolve(inv *invite) {
+	id, key, route, w, e := inv.id, inv.key, inv.route, inv.world, s.edge
+	e.background(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		for _, h := range route.hops {
+			w.set.Resolve(ctx, h.index)
+		}
+		now := e.now()
+		s.mu.Lock()
+		defer s.leave(now)
+		for tx := s.servers[key]; tx != nil; tx = tx.head().next {
+			if again, ok := tx.(*invite); ok && again.id == id && again.call.State() == call.Proceeding && again.call.Attempts() == 0 {
+				s.step(again, s.decide(again, now), nil, now)
+				return
+			}
+		}
+	})
+}

@@ -1,0 +1,289 @@
+package sipedge
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/speakops/sipedge/ratelimit"
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/records"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// dialog is what is remembered of an answered call beside its route tokens: for
+// its CDR, its places in limits, and a BYE when it must end. It routes nothing.
+type dialog struct {
+	txHead // its deadline is the longest a call may last
+	id     callID
+	record []byte // a records.Dialog, encoded
+	cseq   [2]uint32
+	trunk  *trunk
+	pass   ratelimit.Pass
+	held   records.Held
+	taken  bool // over from the journal
+}
+
+const (
+	bySide = iota // index into dialog.cseq: requests of the caller
+	byCallee
+)
+
+// answered makes the dialog of a call that got its first 2xx, and moves the
+// call's places in limits over to it.
+func (s *shard) answered(inv *invite, l *leg, m *message.Message, now call.Instant) {
+	inv.code = m.Status
+	if inv.inflight {
+		inv.inflight = false
+		s.edge.inflight.Add(-1)
+	}
+	r := s.dialogRecord(inv, l, m, now)
+	d := &dialog{id: inv.id, trunk: inv.trunk, pass: inv.pass, held: r.Held}
+	d.pos, d.due = -1, call.Never
+	d.cseq[bySide] = m.CSeq
+	inv.entered, inv.numbered = false, false
+	var err error
+	if d.record, err = r.Append(make([]byte, 0, 512)); err != nil {
+		s.edge.log.Warn("dialog is not recorded", "call", inv.id.String(), "error", err)
+	}
+	if err := s.edge.keeper.Answered(&r); err != nil {
+		s.edge.meter.unjournaled.Add(1)
+	}
+	s.dialogs[d.id] = d
+	s.edge.meter.dialogs.Add(1)
+	s.timers.set(d, now+call.Instant(inv.world.maxDuration))
+	s.edge.callAnswered(inv, l, m.Status, now)
+}
+
+func (s *shard) dialogRecord(inv *invite, l *leg, m *message.Message, now call.Instant) records.Dialog {
+	w, d := inv.world, &inv.decision
+	o := s.original(inv)
+	wall := s.edge.wall(now)
+	r := records.Dialog{
+		Call: inv.id, SIPCallID: m.CallID,
+		Trunk: inv.trunk.id, Route: inv.route.ID, Gateway: l.hop.id,
+		Authority: d.Authority, PortingState: d.PortingState, Because: d.Because, Revision: d.Revision,
+		PublicNumber: d.PublicNumber, CallerNumber: inv.asked.From,
+		From: m.Value(message.KFrom), To: m.Value(message.KTo),
+		Invited: inv.arrived, Ringing: inv.rang, Answered: wall, Expires: wall.Add(w.maxDuration),
+	}
+	r.Caller = records.End{
+		Tag: m.FromTag, Contact: contactURI(o), CSeq: m.CSeq, Routes: joinValues(o, message.KRecordRoute, false),
+		Flow: records.Flow{Proto: uint8(inv.flow.Proto), Listener: w.listeners[inv.flow.Listener].name, Peer: inv.source},
+	}
+	r.Callee = records.End{
+		Tag: m.ToTag, Contact: contactURI(m), Routes: s.calleeRoutes(m, w),
+		Flow: records.Flow{Proto: uint8(l.flow.Proto), Listener: w.listeners[l.flow.Listener].name, Peer: l.flow.Peer},
+	}
+	if inv.entered {
+		r.Held |= records.HeldTrunk
+	}
+	if inv.numbered {
+		r.Held |= records.HeldNumber
+	}
+	return r
+}
+
+func contactURI(m *message.Message) []byte {
+	na, err := message.ParseNameAddr(m.Value(message.KContact))
+	if err != nil {
+		return nil
+	}
+	return na.URI
+}
+
+func joinValues(m *message.Message, k message.Kind, reverse bool) []byte {
+	if !m.Has(k) {
+		return nil
+	}
+	values := slices.Collect(m.Values(k))
+	if reverse {
+		slices.Reverse(values)
+	}
+	return bytes.Join(values, []byte(", "))
+}
+
+// calleeRoutes is the route set from us to the callee: what stands above our own
+// Record-Route, reversed.
+func (s *shard) calleeRoutes(m *message.Message, w *world) []byte {
+	var above [][]byte
+	for value := range m.Values(message.KRecordRoute) {
+		if _, own := s.ownRoute(value, w); own >= 0 {
+			break
+		}
+		above = append(above, value)
+	}
+	slices.Reverse(above)
+	return bytes.Join(above, []byte(", "))
+}
+
+// bye ends the dialog that a BYE belongs to. On another edge than the one that
+// answered there is no record, and the token alone vouches for the CDR.
+func (s *shard) bye(p *passage, m *message.Message, now call.Instant) {
+	side := records.ByCaller
+	if p.token.Direction == token.ToCaller {
+		side = records.ByCallee
+	}
+	if d := s.dialogs[p.token.Call]; d != nil {
+		s.endDialog(d, side, now)
+		return
+	}
+	if t, ended := s.ended.at[p.token.Call]; ended && t > now {
+		return
+	}
+	s.ended.note(p.token.Call, now)
+	s.edge.endElsewhere(s, p, m, side, now)
+}
+
+// endDialog gives back what the dialog held and writes its CDR.
+func (s *shard) endDialog(d *dialog, side records.Side, now call.Instant) {
+	s.timers.remove(d)
+	delete(s.dialogs, d.id)
+	s.ended.note(d.id, now)
+	s.edge.meter.dialogs.Add(-1)
+	if d.held&records.HeldTrunk != 0 && d.trunk != nil {
+		d.trunk.limits.Leave()
+	}
+	if d.held&records.HeldNumber != 0 {
+		s.edge.numbers.Leave(d.pass)
+	}
+	s.edge.keeper.Ended(d.id)
+	s.edge.recordEnd(s, d, side, now)
+}
+
+// expire implements transaction: a call that lasts longer than any may is hung up.
+func (d *dialog) expire(s *shard, now call.Instant) {
+	s.hangUp(d, now)
+	s.endDialog(d, records.ByEdge, now)
+}
+
+// broken implements transaction.
+func (d *dialog) broken(*shard, transport.Flow, call.Instant) {}
+
+// gone implements transaction.
+func (d *dialog) gone(*shard) {}
+
+// noteCSeq remembers the highest CSeq of each side, for a BYE of ours.
+func (s *shard) noteCSeq(p *passage, m *message.Message) {
+	d := s.dialogs[p.token.Call]
+	if d == nil {
+		return
+	}
+	side := bySide
+	if p.token.Direction == token.ToCaller {
+		side = byCallee
+	}
+	d.cseq[side] = max(d.cseq[side], m.CSeq)
+}
+
+// noteTarget follows a target refresh (RFC 3261 section 12.2): the Contact of a
+// re-INVITE and of its 2xx.
+func (s *shard) noteTarget(inv *invite, m *message.Message) {
+	d := s.dialogs[inv.id]
+	if d == nil {
+		return
+	}
+	var r records.Dialog
+	if r.Decode(d.record) != nil {
+		return
+	}
+	request, response := contactURI(s.original(inv)), contactURI(m)
+	from, to := &r.Caller, &r.Callee
+	if inv.dialogue.token.Direction == token.ToCaller {
+		from, to = to, from
+	}
+	if request != nil {
+		from.Contact = bytes.Clone(request)
+	}
+	if response != nil {
+		to.Contact = response
+	}
+	r.Caller.CSeq, r.Callee.CSeq = d.cseq[bySide], d.cseq[byCallee]
+	if b, err := r.Append(nil); err == nil {
+		d.record = b
+		s.edge.keeper.Answered(&r)
+	}
+}
+
+// hangUp sends a BYE to both sides, as each would get it from the other
+// (section 15.1.1): the other's tag, and one more than its last CSeq.
+func (s *shard) hangUp(d *dialog, now call.Instant) {
+	var r records.Dialog
+	if err := r.Decode(d.record); err != nil || r.Cut {
+		s.edge.log.Warn("call is over its longest duration; its record holds too little to hang up, it is released", "call", d.id.String())
+		return
+	}
+	s.edge.log.Info("call is over its longest duration: hung up", "call", d.id.String(), "trunk", r.Trunk)
+	s.sendBye(&r, &r.Caller, r.To, r.From, d.cseq[byCallee]+1, now)
+	s.sendBye(&r, &r.Callee, r.From, r.To, d.cseq[bySide]+1, now)
+}
+
+func (s *shard) sendBye(r *records.Dialog, to *records.End, from, toValue []byte, cseq uint32, now call.Instant) {
+	if len(to.Contact) == 0 {
+		return
+	}
+	w := s.edge.world.Load()
+	out := w.listenerFor(w.listenerByName(to.Flow.Listener), transport.Proto(to.Flow.Proto), to.Flow.Peer.Addr())
+	if out < 0 {
+		return
+	}
+	req := message.Request{
+		Method: message.BYE, URI: to.Contact, From: from, To: toValue, CallID: r.SIPCallID, CSeq: cseq,
+		Extra: []byte("Reason: Q.850;cause=102;text=\"call duration limit\"\r\n"),
+	}
+	if len(to.Routes) > 0 {
+		req.Routes = [][]byte{to.Routes}
+	}
+	next := nextHop{addr: to.Flow.Peer, proto: transport.Proto(to.Flow.Proto), listener: out}
+	if next.proto == transport.TLS {
+		next.tls = w.tlsFor(next.addr, token.ToCallee)
+	}
+	s.own(&req, next, nil, now)
+}
+
+// ownRequest sends a request of our own and, when done is not nil, tells how it
+// ended: with a final code, or 0 for none.
+func (s *shard) own(req *message.Request, next nextHop, done func(code int), now call.Instant) {
+	w := s.edge.world.Load()
+	x := &exchange{world: w, method: req.Method, done: done}
+	if done == nil {
+		x.done = func(int) {}
+	}
+	x.branch, x.client = s.ownBranch()
+	req.Via = s.via(w, next.listener, &x.branch)
+	s.out = req.Append(s.out[:0])
+	x.sent = s.hold(s.out)
+	s.adopt(x, x.client, x.client, transport.Flow{})
+	s.clients[x.client] = client{x, 0}
+	x.x.Begin(now, true, next.proto != transport.UDP, true)
+	flow, err := s.sendNext(next, x.sent)
+	x.down = flow
+	if err != nil {
+		s.stepExchange(x, call.Event{Kind: call.Broken}, nil, now)
+		return
+	}
+	s.timers.set(x, x.x.Next())
+}
+
+// endings remembers calls that ended lately, so that a BYE of the other side
+// that crosses on the wire does not make a second CDR.
+type endings struct {
+	at    map[callID]call.Instant
+	order []callID
+}
+
+const (
+	endingMemory = 64 * time.Second
+	maxEndings   = 1 << 16
+)
+
+func (e *endings) note(id callID, now call.Instant) {
+	for len(e.order) > 0 && (e.at[e.order[0]] <= now || len(e.order) >= maxEndings) {
+		delete(e.at, e.order[0])
+		e.order = e.order[1:]
+	}
+	e.at[id] = now + call.Instant(endingMemory)
+	e.order = append(e.order, id)
+}

@@ -1,0 +1,306 @@
+// Package sipedge answers: how does one edge run?
+//
+// It wires the sockets, the shards that own the calls, the table of numbers,
+// the gateways and the records of one edge, and knows how they start, reload,
+// drain and stop. A message's way through it:
+//
+//	transport  a reader gates and parses it
+//	shard      the one its Call-ID hashes to; its lock is the room's only key
+//	request    which transaction, which dialog, or a new call?
+//	hall       who calls whom? (an INVITE becomes a routing.Call)
+//	decide     routing.Decide, limits
+//	attempt    the INVITE as the gateway gets it
+//	response   back to the caller, until the final one
+//	dialogs    what is remembered of a call that was answered
+package sipedge
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/speakops/sipedge/configs"
+	"github.com/speakops/sipedge/ratelimit"
+	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/gateway"
+	"github.com/speakops/sipedge/sipedge/records"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// Clock is where decisions get their interval of store time from.
+type Clock interface{ Now() routing.Interval }
+
+// Lines takes lines of JSON: a log of decisions or of CDRs.
+type Lines interface{ Append(line []byte) bool }
+
+// Parts are what an edge is made of and does not make itself.
+type Parts struct {
+	Config    *configs.Edge
+	Table     *routing.Table
+	Freshness *routing.Freshness
+	Clock     Clock
+	Log       *slog.Logger
+	Net       transport.Net    // nil: the kernel's
+	Locator   gateway.Locator  // how gateways' names are found
+	Keeper    records.Keeper   // dialogs that are up
+	Adopted   []records.Dialog // those of the last run
+	Encoder   *records.Encoder // of records; its Edge is the edge's id
+	Decisions Lines            // nil: no decision records
+	CDRs      Lines            // nil: no CDRs
+	OnCall    func(CallLine)   // told of every decision, may be nil
+	Shards    int              // 0: one per core
+}
+
+// Edge is one running edge.
+type Edge struct {
+	parts    Parts
+	log      *slog.Logger
+	epoch    time.Time
+	clock    Clock
+	layer    *transport.Layer
+	shards   []*shard
+	world    atomic.Pointer[world]
+	gateways *gateway.Keeper
+	keeper   records.Keeper
+	numbers  *ratelimit.Numbers
+	guard    guard
+	bigTCP   overTCPFailures
+	meter    Meter
+	certs    certificates
+	floods   floods
+	route    maphash.Seed
+
+	inflight atomic.Int64
+	held     atomic.Int64
+	state    atomic.Int32 // starting, serving, draining
+	drainFor atomic.Int64
+
+	reload sync.Mutex
+	bg     sync.WaitGroup
+	bgCtx  context.Context
+	bgStop context.CancelFunc
+}
+
+// States of an Edge.
+const (
+	starting int32 = iota
+	serving
+	draining
+)
+
+// numbersTracked bounds the public numbers whose limits are tracked at once.
+const numbersTracked = 1 << 17
+
+// New binds the sockets of an edge and makes it ready to Serve.
+func New(ctx context.Context, p Parts) (*Edge, error) {
+	e := &Edge{parts: p, log: p.Log, epoch: time.Now(), clock: p.Clock, keeper: p.Keeper, route: maphash.MakeSeed()}
+	e.guard.open = map[guardKey]int32{}
+	e.bigTCP.until = map[netip.AddrPort]call.Instant{}
+	e.bgCtx, e.bgStop = context.WithCancel(context.Background())
+	e.numbers = ratelimit.NewNumbers(numberLimits(p.Config), numbersTracked, e.epoch)
+	e.gateways = gateway.New(gateway.Options{Locator: p.Locator, Asker: asker{e}, OnChange: e.gatewayChanged})
+	w, err := e.compile(p.Config, nil)
+	if err != nil {
+		return nil, err
+	}
+	e.world.Store(w)
+	e.gateways.Install(w.set)
+	for range max(1, shardCount(p.Shards)) {
+		e.shards = append(e.shards, newShard(e, maphash.MakeSeed()))
+	}
+	options, err := e.transportOptions(p.Config)
+	if err != nil {
+		return nil, err
+	}
+	if e.layer, err = transport.Open(ctx, options, sink{e}); err != nil {
+		return nil, err
+	}
+	e.readopt(p.Adopted)
+	return e, nil
+}
+
+func shardCount(n int) int {
+	if n > 0 {
+		return n
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func numberLimits(c *configs.Edge) ratelimit.Limits {
+	return ratelimit.Limits{CPS: c.Limits.PerNumber.CPS, Concurrent: c.Limits.PerNumber.Concurrent}
+}
+
+// Serve carries calls until ctx ends, then drains: new calls are refused while
+// those in progress finish, for at most drain_timeout.
+func (e *Edge) Serve(ctx context.Context) error {
+	defer e.gateways.Close()
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g, inner := errgroup.WithContext(inner)
+	g.Go(func() error { return ended(e.layer.Serve(inner)) })
+	g.Go(func() error { return ended(e.gateways.Run(inner)) })
+	g.Go(func() error {
+		defer stop()
+		select {
+		case <-ctx.Done():
+			e.drain(inner)
+		case <-inner.Done():
+		}
+		return nil
+	})
+	e.state.CompareAndSwap(starting, serving)
+	err := g.Wait()
+	e.bgStop()
+	e.bg.Wait()
+	for _, s := range e.shards {
+		s.close()
+	}
+	return err
+}
+
+func ended(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// drain waits until the last call in progress has its final response.
+func (e *Edge) drain(ctx context.Context) {
+	e.state.Store(draining)
+	limit := e.parts.Config.Edge.DrainTimeout
+	e.log.Info("draining: new calls are refused, calls in progress finish", "in_progress", e.inflight.Load(), "dialogs", e.meter.dialogs.Load(), "at_most", limit)
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for e.busy() {
+		select {
+		case <-deadline.C:
+			e.log.Warn("drain timeout: calls in progress are left behind", "in_progress", e.inflight.Load())
+			return
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// busy says whether transactions still wait for an answer.
+func (e *Edge) busy() bool {
+	if e.inflight.Load() > 0 {
+		return true
+	}
+	for _, s := range e.shards {
+		if s.busy() {
+			return true
+		}
+	}
+	return false
+}
+
+// unready says why the edge takes no new calls, "" when it does.
+func (e *Edge) unready() string {
+	if e.state.Load() == draining {
+		return "draining"
+	}
+	if _, loaded := e.parts.Freshness.Confirmed(); !loaded {
+		return "table_not_loaded"
+	}
+	return ""
+}
+
+// Ready lists why the edge is not ready, empty when it is.
+func (e *Edge) Ready() []string {
+	var why []string
+	if e.state.Load() == starting {
+		why = append(why, "starting")
+	}
+	if reason := e.unready(); reason != "" {
+		why = append(why, reason)
+	}
+	return why
+}
+
+func (e *Edge) now() call.Instant { return call.Instant(time.Since(e.epoch)) }
+
+// wall is the wall-clock reading of an instant; it keeps the monotonic part.
+func (e *Edge) wall(now call.Instant) time.Time { return e.epoch.Add(time.Duration(now)) }
+
+// shardOf is the shard that owns a Call-ID. The hash is keyed: nobody outside
+// can pile calls up in one room.
+func (e *Edge) shardOf(callID []byte) *shard {
+	if len(e.shards) == 1 {
+		return e.shards[0]
+	}
+	return e.shards[maphash.Bytes(e.route, callID)%uint64(len(e.shards))]
+}
+
+func (e *Edge) newCallID() (id callID) {
+	binary.BigEndian.PutUint32(id[:], uint32(time.Now().Unix()))
+	binary.BigEndian.PutUint64(id[4:], rand.Uint64())
+	return id
+}
+
+// background runs f until the edge stops.
+func (e *Edge) background(f func(context.Context)) {
+	e.bg.Add(1)
+	go func() {
+		defer e.bg.Done()
+		f(e.bgCtx)
+	}()
+}
+
+func (e *Edge) namesOf(f transport.Flow) []string {
+	if f.Proto != transport.TLS {
+		return nil
+	}
+	return e.layer.Names(f)
+}
+
+// Reload puts a new configuration into force, as a whole or not at all. Sockets
+// stay: a changed listener needs a restart, and is refused with that word.
+func (e *Edge) Reload(c *configs.Edge) error {
+	e.reload.Lock()
+	defer e.reload.Unlock()
+	old := e.world.Load()
+	if err := sameListeners(e.parts.Config, c); err != nil {
+		return err
+	}
+	w, err := e.compile(c, old)
+	if err != nil {
+		return err
+	}
+	if err := e.certs.load(c); err != nil {
+		return err
+	}
+	e.numbers.Set(numberLimits(c))
+	e.gateways.Install(w.set)
+	e.world.Store(w)
+	e.parts.Config = c
+	return nil
+}
+
+func sameListeners(a, b *configs.Edge) error {
+	if len(a.SIP.Listen) != len(b.SIP.Listen) {
+		return fmt.Errorf("sip.listen has changed from %d to %d listeners: restart the edge for that (it drains first)", len(a.SIP.Listen), len(b.SIP.Listen))
+	}
+	for i := range a.SIP.Listen {
+		x, y := a.SIP.Listen[i], b.SIP.Listen[i]
+		if x.Name != y.Name || x.Transport != y.Transport || x.Address != y.Address {
+			return fmt.Errorf("sip.listen[%d] has changed from %s %s to %s %s: restart the edge for that (it drains first)", i, x.Transport, x.Address, y.Transport, y.Address)
+		}
+	}
+	return nil
+}

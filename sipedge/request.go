@@ -1,0 +1,181 @@
+package sipedge
+
+import (
+	"strings"
+
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// request takes one request from the porch to the room it belongs in. The order
+// of the checks is that of RFC 3261 section 16.3, with the transaction match
+// first for what belongs to a transaction in any case (ACK, CANCEL).
+func (s *shard) request(f transport.Flow, m *message.Message, now call.Instant) {
+	key, id := s.txKey(m), s.txID(&m.Via)
+	match, sibling := s.find(key, id)
+	switch {
+	case match != nil:
+		s.belongs(match, f, m, now)
+		return
+	case m.Method == message.CANCEL:
+		s.strayCancel(f, m, key, id)
+		return
+	}
+	if t, ok := s.tombs.at[key]; ok && t.id == id {
+		s.exhume(t, f, m, now)
+		return
+	}
+	w := s.edge.world.Load()
+	if code, reason, extra := s.unfit(m, w); code != 0 {
+		if m.Method != message.ACK {
+			s.answer(f, m, code, reason, extra)
+		}
+		return
+	}
+	if m.ToTag != nil {
+		s.inDialog(f, m, w, key, id, now)
+		return
+	}
+	switch m.Method {
+	case message.ACK: // without a To tag it acknowledges nothing
+	case message.INVITE:
+		s.hall(f, m, w, sibling, key, id, now)
+	case message.OPTIONS:
+		s.options(f, m, w)
+	default:
+		s.answer(f, m, 405, "Method Not Allowed", allowLine)
+	}
+}
+
+var allowLine = []byte("Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY\r\n")
+
+// belongs hands a retransmission, an ACK of a non-2xx or a CANCEL to its transaction.
+func (s *shard) belongs(tx transaction, f transport.Flow, m *message.Message, now call.Instant) {
+	s.current = tx
+	inv, isInvite := tx.(*invite)
+	switch {
+	case m.Method == message.ACK:
+		if isInvite && inv.call.State() == call.Completed {
+			s.step(inv, call.Event{Kind: call.Ack}, nil, now)
+		} else if m.ToTag != nil {
+			// An ACK for a 2xx should have had a branch of its own (section
+			// 13.2.2.4); some peers reuse the INVITE's.
+			s.inDialog(f, m, s.edge.world.Load(), 0, 0, now)
+		}
+	case m.Method == message.CANCEL:
+		s.answer(f, m, 200, "OK", nil)
+		if isInvite {
+			inv.setReason(s, m)
+			s.step(inv, call.Event{Kind: call.Cancel}, nil, now)
+		}
+	case isInvite:
+		inv.flow = back(f, &m.Via) // a retransmission over a new connection is answered there
+		s.step(inv, call.Event{Kind: call.Again}, nil, now)
+	default:
+		s.stepExchange(tx.(*exchange), call.Event{Kind: call.Again}, nil, now)
+	}
+}
+
+// strayCancel answers a CANCEL that finds no INVITE in progress: one that is
+// over is past cancelling, which is no error (section 9.2).
+func (s *shard) strayCancel(f transport.Flow, m *message.Message, key, id uint64) {
+	if t, ok := s.tombs.at[key]; ok && t.id == id {
+		s.answer(f, m, 200, "OK", nil)
+		return
+	}
+	s.answer(f, m, 481, "Call/Transaction Does Not Exist", nil)
+}
+
+// exhume treats a retransmission that comes to a finished transaction.
+func (s *shard) exhume(t tomb, f transport.Flow, m *message.Message, now call.Instant) {
+	switch {
+	case m.Method == message.ACK && m.ToTag != nil:
+		s.inDialog(f, m, s.edge.world.Load(), 0, 0, now)
+	case t.code != 0:
+		s.answer(f, m, int(t.code), message.ReasonPhrase(int(t.code)), nil)
+	}
+}
+
+// unfit is the request validation of section 16.3, code 0 when it passes.
+func (s *shard) unfit(m *message.Message, w *world) (code int, reason string, extra []byte) {
+	switch {
+	case !isScheme(m, "sip") && !isScheme(m, "sips") && !isScheme(m, "tel"):
+		return 416, "Unsupported URI Scheme", nil
+	case m.MaxForwards == 0 && m.Method != message.OPTIONS: // an OPTIONS may be answered here (16.3 step 3)
+		return 483, "Too Many Hops", nil
+	case m.MaxForwards == 0 && m.ToTag != nil:
+		return 483, "Too Many Hops", nil
+	}
+	if h := m.First(message.KProxyRequire); h != nil && len(h.Value) > 0 {
+		return 420, "Bad Extension", s.line("Unsupported: ", h.Value)
+	}
+	return 0, "", nil
+}
+
+func isScheme(m *message.Message, scheme string) bool {
+	return strings.EqualFold(string(m.Target.Scheme), scheme)
+}
+
+// line makes one header line in scratch; it lives until the next line.
+func (s *shard) line(name string, value []byte) []byte {
+	s.lines = append(append(append(s.lines[:0], name...), value...), "\r\n"...)
+	return s.lines
+}
+
+// options answers a trunk's or gateway's OPTIONS: ready or draining.
+func (s *shard) options(f transport.Flow, m *message.Message, w *world) {
+	if why := s.edge.unready(); why != "" {
+		t := w.trunkOf(f, s.edge.namesOf(f))
+		p := w.profileOf(t)
+		s.lines = profile.AppendRetryAfter(s.lines[:0], p.Final(profile.Draining))
+		s.answer(f, m, 503, "Service Unavailable", s.lines)
+		return
+	}
+	s.answer(f, m, 200, "OK", optionsLines)
+}
+
+var optionsLines = append(allowLine[:len(allowLine):len(allowLine)], "Accept: application/sdp\r\nSupported: 100rel, timer\r\n"...)
+
+// answer sends a response of our own, statelessly: its To tag is a keyed hash,
+// so the ACK it may draw is recognised without having been remembered.
+func (s *shard) answer(f transport.Flow, m *message.Message, code int, reason string, extra []byte) {
+	tag := s.tagFor(m)
+	s.out = m.AppendReply(s.out[:0], code, reason, tag[:], f.Peer, extra)
+	s.respond(back(f, &m.Via), m.Via.Port, s.out)
+}
+
+// back is the way of a response: over UDP to the source address, and to the
+// port of the sent-by unless rport asks for the source port (section 18.2.2,
+// RFC 3581 section 4).
+func back(f transport.Flow, v *message.Via) transport.Flow {
+	if f.Proto != transport.UDP || v.RPort {
+		return f
+	}
+	port := v.Port
+	if port == 0 {
+		port = defaultPort(f.Proto)
+	}
+	f.Peer = netipPort(f.Peer, port)
+	return f
+}
+
+// respond sends a response back to where the request came from (section
+// 18.2.2): over the same connection, or a new one when that is gone.
+func (s *shard) respond(f transport.Flow, viaPort uint16, b []byte) {
+	err := s.edge.layer.Send(f, b)
+	if err == nil || f.Proto == transport.UDP {
+		s.edge.sent(f, err)
+		return
+	}
+	to := f.Peer
+	if viaPort == 0 {
+		viaPort = defaultPort(f.Proto)
+	}
+	flow, err := s.edge.layer.Connect(f.Proto, f.Listener, netipPort(to, viaPort), s.edge.world.Load().upstreamTLS)
+	if err == nil {
+		err = s.edge.layer.Send(flow, b)
+	}
+	s.edge.sent(f, err)
+}

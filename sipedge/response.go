@@ -1,0 +1,154 @@
+package sipedge
+
+import (
+	"time"
+
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// response takes one response to the client transaction whose branch is in its
+// topmost Via (RFC 3261 section 17.1.3).
+func (s *shard) response(f transport.Flow, m *message.Message, now call.Instant) {
+	raw, key, ok := parseBranch(m.Via.Branch)
+	if !ok || !s.edge.world.Load().ownVia(&m.Via) {
+		s.edge.meter.stray()
+		return
+	}
+	c, ok := s.clients[key]
+	if !ok {
+		s.stray(f, m, raw, now)
+		return
+	}
+	switch tx := c.tx.(type) {
+	case *invite:
+		if string(tx.legs[c.leg].branch[:]) != string(m.Via.Branch) {
+			return
+		}
+		ev := call.Event{Kind: call.Response, Branch: c.leg, Code: m.Status}
+		if m.Method == message.CANCEL {
+			ev.Kind = call.CancelResponse
+		}
+		l := &tx.legs[c.leg]
+		l.tried = false // it got through
+		l.heard = true
+		l.ringing = l.ringing || m.Status > 100 && m.Status < 200
+		s.step(tx, ev, m, now)
+	case *exchange:
+		s.stepExchange(tx, call.Event{Kind: call.Response, Code: m.Status}, m, now)
+	}
+}
+
+// relay forwards a response of a leg to the caller: every 1xx but 100, and every 2xx.
+func (s *shard) relay(inv *invite, ef call.Effect, m *message.Message, now call.Instant) {
+	if inv.dialogue.on {
+		s.relayInside(inv, m, ef.Code)
+		return
+	}
+	l := &inv.legs[ef.Branch]
+	wall := s.edge.wall(now)
+	first := ef.Code >= 200 && inv.code == 0
+	if ef.Code < 200 && inv.rang.IsZero() {
+		inv.rang = wall
+	}
+	t := token.Token{
+		Direction: token.ToCallee,
+		Call:      inv.id, Edge: inv.world.edgeHash, Trunk: inv.trunk.hash, Route: inv.route.hash,
+		Authority: uint8(inv.decision.Authority), Revision: inv.decision.Revision,
+		In: inv.world.listeners[inv.flow.Listener].hash, Out: inv.world.listeners[l.flow.Listener].hash,
+		Hop: l.flow.Peer, HopProto: uint8(l.flow.Proto),
+		Expires: uint32(wall.Add(inv.world.maxDuration + time.Hour).Unix()),
+	}
+	if ef.Code >= 200 {
+		t.Answered = uint32(wall.Unix())
+	}
+	s.out = s.upstream(inv.world, inv.trunk, m, &swap{l.token, &t, m.FromTag}, inv.flow.Listener, s.out[:0])
+	if ef.Code < 200 {
+		inv.last = s.keep(inv.last, s.out)
+	}
+	s.respond(inv.flow, inv.via, s.out)
+	if first {
+		l.code, l.took = ef.Code, time.Duration(now-l.began)
+		s.closeLeg(inv, l)
+		s.answered(inv, l, m, now)
+	}
+}
+
+// upstream is a response as the caller's side gets it: our Via off, the caller's
+// token in the place of the callee's (section 16.7 step 8), and nothing of the
+// inside that the trunk should not see.
+func (s *shard) upstream(w *world, t *trunk, m *message.Message, sw *swap, listener uint8, dst []byte) []byte {
+	e := message.Edit{PopVia: true, MaxForwards: -1}
+	if t != nil {
+		e.Strip = t.stripOut
+	}
+	if sw != nil && m.Has(message.KRecordRoute) {
+		s.token = w.ring.Seal(s.token[:0], sw.seal, m.CallID, sw.callerTag)
+		e.SwapOld, e.SwapNew = sw.old, s.token
+	}
+	if t != nil && t.hide {
+		s.veil(w, m, int(listener), &e)
+	}
+	return m.Append(dst, &e)
+}
+
+// swap is the callee's token in a response, and the caller's that takes its place.
+type swap struct {
+	old       []byte
+	seal      *token.Token
+	callerTag []byte
+}
+
+// finish sends the final non-2xx response of the call.
+func (s *shard) finish(inv *invite, ef call.Effect, now call.Instant) {
+	m := s.original(inv)
+	if inv.dialogue.on {
+		s.finishInside(inv, m, ef)
+		return
+	}
+	if n := len(inv.legs); n > 0 && ef.Ending == call.GatewaysFailed {
+		s.edge.legSilent(inv, &inv.legs[n-1])
+	}
+	because := inv.because()
+	answer := inv.answer(ef.Ending)
+	relay := false
+	if ef.Kept {
+		answer, relay = inv.trunk.profile.Translate(ef.Code)
+		inv.outcome = profile.OutcomeOf(ef.Code)
+	}
+	inv.code = answer.Code
+	if relay {
+		s.relayKept(inv)
+	} else {
+		tag := s.tagFor(m)
+		s.out = m.AppendReply(s.out[:0], answer.Code, answer.Reason, tag[:], inv.source, s.finalLines(inv.trunk, answer, because))
+	}
+	inv.last = s.keep(inv.last, s.out)
+	s.respond(inv.flow, inv.via, s.out)
+	s.edge.callFailed(s, inv, ef.Ending, answer, now)
+	s.release(inv)
+}
+
+// relayKept writes the best final of the gateways as the caller gets it.
+func (s *shard) relayKept(inv *invite) {
+	if err := s.spare.Parse(inv.kept); err != nil {
+		panic("sipedge: a response that was read once cannot be read again: " + err.Error())
+	}
+	s.out = s.upstream(inv.world, inv.trunk, &s.spare, nil, inv.flow.Listener, s.out[:0])
+}
+
+// answer is the final response of an ending that is not a gateway's own.
+func (inv *invite) answer(e call.Ending) profile.Answer {
+	switch e {
+	case call.Canceled:
+		inv.outcome = profile.Canceled
+	case call.Unanswered:
+		inv.outcome = profile.NoAnswer
+	case call.GatewaysFailed:
+		inv.outcome = profile.GatewaysFailed
+	}
+	return inv.trunk.profile.Final(inv.outcome)
+}

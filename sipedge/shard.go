@@ -1,0 +1,178 @@
+package sipedge
+
+import (
+	"hash/maphash"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/gateway"
+	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/records"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// shard owns the calls whose Call-ID hashes to it: their transactions, timers
+// and dialogs. It is a room with one key and no goroutine of its own: the
+// reader that holds a message, or the timer that fired, takes the key, does
+// what is due, and gives it back. So the one queue before a call is the
+// kernel's socket buffer, order is kept, and no message waits for a wake-up.
+type shard struct {
+	mu   sync.Mutex
+	edge *Edge
+	seed maphash.Seed
+
+	servers map[uint64]transaction
+	clients map[uint64]client
+	tombs   tombs
+	timers  deadlines
+	dialogs map[callID]*dialog
+	ended   endings
+
+	alarm   *time.Timer
+	alarmAt call.Instant
+
+	// Scratch of the step in hand, reused from step to step.
+	scratch  []byte
+	out      []byte
+	lines    []byte
+	uri      []byte
+	viaBuf   []byte
+	rr       []byte
+	token    []byte
+	contact  []byte
+	plain    []byte
+	targets  []gateway.Target
+	events   []call.Event
+	effects  []call.Effect
+	xeffects []call.Effect // of exchanges, which may begin inside a call's step
+	spare    message.Message
+	buffers  [][]byte
+	invites  []*invite
+	current  transaction
+}
+
+func newShard(e *Edge, seed maphash.Seed) *shard {
+	s := &shard{
+		edge: e, seed: seed,
+		servers: map[uint64]transaction{},
+		clients: map[uint64]client{},
+		tombs:   tombs{at: map[uint64]tomb{}},
+		dialogs: map[callID]*dialog{},
+		ended:   endings{at: map[callID]call.Instant{}},
+		alarmAt: call.Never,
+	}
+	s.alarm = time.AfterFunc(time.Hour, s.tick)
+	s.alarm.Stop()
+	return s
+}
+
+// enter takes the key; the returned function gives it back. A panic inside
+// costs the call in hand, is counted and logged, and never leaves the room.
+func (s *shard) leave(now call.Instant) {
+	if p := recover(); p != nil {
+		s.edge.panicked(p, debug.Stack())
+		if tx := s.current; tx != nil {
+			s.lose(tx)
+		}
+	}
+	s.current = nil
+	s.tombs.sweep(now)
+	s.arm(now)
+	s.mu.Unlock()
+}
+
+// lose drops a transaction that panicked; a second panic on the way is swallowed too.
+func (s *shard) lose(tx transaction) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.edge.panicked(p, debug.Stack())
+		}
+	}()
+	s.drop(tx)
+}
+
+// receive takes one message from a reader.
+func (s *shard) receive(f transport.Flow, m *message.Message, now call.Instant) {
+	s.mu.Lock()
+	defer s.leave(now)
+	if m.Request {
+		s.request(f, m, now)
+	} else {
+		s.response(f, m, now)
+	}
+}
+
+// tick lets expire what is due.
+func (s *shard) tick() {
+	now := s.edge.now()
+	s.mu.Lock()
+	defer s.leave(now)
+	s.alarmAt = call.Never
+	for tx := s.timers.pop(now); tx != nil; tx = s.timers.pop(now) {
+		s.current = tx
+		tx.expire(s, now)
+	}
+	s.current = nil
+}
+
+// arm sets the alarm for the earliest deadline. An alarm that rings early finds
+// nothing due and is set again.
+func (s *shard) arm(now call.Instant) {
+	next := min(s.timers.next(), s.tombs.next())
+	if next == call.Never || next >= s.alarmAt {
+		return
+	}
+	s.alarmAt = next
+	s.alarm.Reset(time.Duration(max(next-now, 0)))
+}
+
+// lost tells every transaction that a flow is gone.
+func (s *shard) lost(f transport.Flow, now call.Instant) {
+	s.mu.Lock()
+	defer s.leave(now)
+	for _, first := range s.servers {
+		for tx := first; tx != nil; {
+			next := tx.head().next
+			s.current = tx
+			tx.broken(s, f, now)
+			tx = next
+		}
+	}
+}
+
+// Buffers hold one message each while a transaction may need it again.
+const (
+	bufferSize = 2048
+	maxBuffers = 1024
+)
+
+// hold copies b into a buffer of the shard.
+func (s *shard) hold(b []byte) []byte {
+	if n := len(s.buffers); n > 0 && len(b) <= bufferSize {
+		buf := s.buffers[n-1]
+		s.buffers = s.buffers[:n-1]
+		return append(buf, b...)
+	}
+	return append(make([]byte, 0, max(bufferSize, len(b))), b...)
+}
+
+// free gives a buffer back.
+func (s *shard) free(b []byte) {
+	if cap(b) == bufferSize && len(s.buffers) < maxBuffers {
+		s.buffers = append(s.buffers, b[:0])
+	}
+}
+
+// keep replaces what buf held by b.
+func (s *shard) keep(buf, b []byte) []byte {
+	if cap(buf) >= len(b) {
+		return append(buf[:0], b...)
+	}
+	s.free(buf)
+	return s.hold(b)
+}
+
+// callID names one call for CDRs and route tokens.
+type callID = records.CallID

@@ -1,0 +1,102 @@
+package sipedge
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/speakops/sipedge/sipedge/message"
+)
+
+// A trunk with hide never sees an address of the inside: Contact and the
+// gateways' Record-Routes leave as one Contact of ours whose user part seals
+// them, and come back as the Request-URI of the trunk's own requests. No state
+// is kept for it (RFC 3261 16.6 would call this a B2BUA's work on two headers;
+// the dialog's identifiers stay as they are).
+
+// veilMark tells a sealed Contact from a route token.
+var veilMark = []byte("v-")
+
+func isVeiled(user []byte) bool { return bytes.HasPrefix(user, veilMark) }
+
+// veil hides Contact and foreign Record-Routes of a message that leaves towards
+// the trunk by listener out. What is sealed is the contact URI, and the route
+// set in the order in which the trunk's requests need it.
+func (s *shard) veil(w *world, m *message.Message, out int, e *message.Edit) {
+	contact := m.Value(message.KContact)
+	if contact == nil || m.Count(message.KContact) != 1 || bytes.Equal(contact, []byte("*")) {
+		return
+	}
+	na, err := message.ParseNameAddr(contact)
+	if err != nil {
+		return
+	}
+	plain := append(s.plain[:0], na.URI...)
+	var inner, rest [][]byte
+	ours := false
+	for value := range m.Values(message.KRecordRoute) {
+		if _, own := s.ownRoute(value, w); own >= 0 {
+			ours = true
+		}
+		if ours { // ours, and below it what the trunk's side recorded
+			rest = append(rest, value)
+		} else {
+			inner = append(inner, value)
+		}
+	}
+	for _, value := range slices.Backward(inner) {
+		plain = append(append(plain, 0), value...)
+	}
+	s.plain = plain
+	b := append(s.contact[:0], "<sip:"...)
+	b = append(b, veilMark...)
+	b = w.ring.SealText(b, plain, m.CallID)
+	b = append(b, w.listeners[out].contactTail...)
+	b = append(b, na.Params...)
+	s.contact = b
+	e.Contact = b
+	if len(inner) > 0 {
+		joined := bytes.Join(rest, []byte(", "))
+		if len(e.SwapOld) > 0 {
+			joined = bytes.ReplaceAll(joined, e.SwapOld, e.SwapNew)
+		}
+		e.DropRecordRoute, e.PushRecordRoute = true, joined
+	}
+}
+
+// unveil opens a hidden Contact in the Request-URI.
+func (s *shard) unveil(m *message.Message, w *world, p *passage) bool {
+	user := m.Target.User
+	if !isVeiled(user) || w.own(m.Target.Host, m.Target.Port, true) < 0 {
+		return false
+	}
+	plain, err := w.ring.OpenText(s.plain[:0], user[len(veilMark):], m.CallID)
+	if err != nil {
+		return false
+	}
+	s.plain = plain
+	uri, routes, _ := bytes.Cut(plain, []byte{0})
+	p.uri = uri
+	if len(routes) > 0 {
+		p.push = bytes.ReplaceAll(routes, []byte{0}, []byte(", "))
+	}
+	return true
+}
+
+// hideVias takes the Vias of the inside off a request that leaves towards the
+// trunk; restoreVias puts them back on its responses.
+func hideVias(e *message.Edit) { e.DropVias = true }
+
+func (s *shard) restoreVias(raw []byte, e *message.Edit) {
+	if err := s.spare.Parse(raw); err != nil {
+		return
+	}
+	b := s.viaBuf[:0]
+	for value := range s.spare.Values(message.KVia) {
+		if len(b) > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, value...)
+	}
+	s.viaBuf = b
+	e.PushVia = b
+}

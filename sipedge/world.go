@@ -1,0 +1,235 @@
+package sipedge
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/gaissmai/bart"
+
+	"github.com/speakops/sipedge/ratelimit"
+	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/routing/e164"
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/gateway"
+	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// world is one configuration, compiled: everything a step may ask about trunks,
+// routes and listeners. It is immutable; a reload makes a new one and swaps the
+// pointer, while calls keep what they pinned.
+type world struct {
+	edgeHash    uint32
+	listeners   []listener
+	trunks      []*trunk
+	trunkByHash map[uint32]*trunk
+	sources     *bart.Table[[]*claim]
+	byName      []*claim // trunks known by certificate
+	routes      map[routing.RouteID]*route
+	routeByHash map[uint32]*route
+	gateways    []*hop
+	set         *gateway.Set
+	ring        *token.Ring
+	generic     *profile.Profile
+	upstreamTLS *transport.TLSTarget
+	former      *bart.Table[time.Time] // sources of trunks lately removed: in-dialog traffic only
+
+	maxDuration time.Duration
+	setup       time.Duration
+	maxInflight int
+	maxHeld     int
+	clockError  time.Duration
+	reinvite    call.Rules
+	routing     routing.World
+}
+
+// listener is one socket as it is written into headers.
+type listener struct {
+	name        string
+	hash        uint32
+	proto       transport.Proto
+	advertise   string // host:port
+	addr        netip.AddrPort
+	viaPrefix   []byte // "SIP/2.0/UDP host:port;branch="
+	routeTail   []byte // "@host:port;lr>" or "@host:port;transport=tcp;lr>"
+	contactTail []byte // "@host:port>" or "@host:port;transport=tcp>"
+	host        []byte
+	port        uint16
+}
+
+// trunk is who may send us calls.
+type trunk struct {
+	id           routing.TrunkID
+	hash         uint32
+	profile      *profile.Profile
+	plan         e164.Plan
+	limits       *ratelimit.Limiter
+	hide         bool
+	sessionTimer bool // insert
+	identity     bool
+	routingNum   bool
+	override     bool
+	psap         bool
+	diagnostics  bool
+	sources      []netip.Prefix
+	stripIn      *message.HeaderSet // from requests on their way to a gateway
+	stripOut     *message.HeaderSet // from what leaves towards the trunk
+	stats        *trunkStats
+}
+
+// claim is one way a trunk may be recognised.
+type claim struct {
+	trunk    *trunk
+	port     uint16 // 0: any
+	listener int    // -1: any
+	subject  string // "": none needed
+}
+
+// route is a route with what carrying a call over it takes.
+type route struct {
+	routing.Route
+	hash     uint32
+	rules    call.Rules
+	listener int // -1: by protocol
+	hops     []*hop
+}
+
+// hop is one gateway as calls see it.
+type hop struct {
+	index  int
+	id     routing.GatewayID
+	route  *route
+	uri    string // host:port;params for the Request-URI
+	format e164.Format
+	add    []byte
+	strip  map[*trunk]*message.HeaderSet // only where the gateway strips headers of its own
+	stats  *hopStats
+}
+
+// standing says what a source is to this configuration.
+func (w *world) standing(f transport.Flow, names []string) transport.Standing {
+	if w.trunkOf(f, names) != nil {
+		return transport.Trunk
+	}
+	addr := f.Peer.Addr()
+	if w.set.Owns(addr) {
+		return transport.Gateway
+	}
+	if _, ok := w.formerSource(addr); ok {
+		return transport.Gateway
+	}
+	return transport.Stranger
+}
+
+// trunkOf is the trunk a flow belongs to, nil for none: the most specific
+// source, and among equals the one that names listener, port or certificate.
+func (w *world) trunkOf(f transport.Flow, names []string) *trunk {
+	var best *trunk
+	score := -1
+	if claims, ok := w.sources.Lookup(f.Peer.Addr()); ok {
+		for _, c := range claims {
+			if n := c.fits(f, names); n > score {
+				best, score = c.trunk, n
+			}
+		}
+	}
+	if best == nil && len(names) > 0 {
+		for _, c := range w.byName {
+			if n := c.fits(f, names); n > score {
+				best, score = c.trunk, n
+			}
+		}
+	}
+	return best
+}
+
+// fits scores how closely a claim describes a flow, -1 when it does not.
+func (c *claim) fits(f transport.Flow, names []string) int {
+	score := 0
+	if c.listener >= 0 {
+		if int(f.Listener) != c.listener {
+			return -1
+		}
+		score += 4
+	}
+	if c.port != 0 {
+		if f.Peer.Port() != c.port {
+			return -1
+		}
+		score += 2
+	}
+	if c.subject != "" {
+		for _, n := range names {
+			if strings.EqualFold(n, c.subject) {
+				return score + 8
+			}
+		}
+		return -1
+	}
+	return score
+}
+
+func (w *world) profileOf(t *trunk) *profile.Profile {
+	if t == nil {
+		return w.generic
+	}
+	return t.profile
+}
+
+// ownVia says whether a Via names one of our listeners.
+func (w *world) ownVia(v *message.Via) bool { return w.own(v.Host, v.Port, false) >= 0 }
+
+// own is the index of the listener a host and port name, -1 for none. Port 0 is
+// the default of the listener's protocol.
+func (w *world) own(host []byte, port uint16, anyProto bool) int {
+	for i := range w.listeners {
+		l := &w.listeners[i]
+		if len(host) == len(l.host) && (port == l.port || port == 0 && l.port == defaultPort(l.proto)) &&
+			strings.EqualFold(string(host), string(l.host)) {
+			return i
+		}
+	}
+	return -1
+}
+
+// listenerFor picks where a request towards a target leaves: the wanted one when
+// it speaks the protocol, else the first of that protocol and address family.
+func (w *world) listenerFor(wanted int, p transport.Proto, to netip.Addr) int {
+	if wanted >= 0 && wanted < len(w.listeners) && w.listeners[wanted].proto == p && w.listeners[wanted].serves(to) {
+		return wanted
+	}
+	for i := range w.listeners {
+		if w.listeners[i].proto == p && w.listeners[i].serves(to) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (l *listener) serves(to netip.Addr) bool { return l.addr.Addr().Is4() == to.Unmap().Is4() }
+
+// listenerByHash finds the listener a token names.
+func (w *world) listenerByHash(h uint32) int {
+	for i := range w.listeners {
+		if w.listeners[i].hash == h {
+			return i
+		}
+	}
+	return -1
+}
+
+func (w *world) trunkNamed(id routing.TrunkID) *trunk { return w.trunkByHash[token.ID(string(id))] }
+
+func defaultPort(p transport.Proto) uint16 {
+	if p == transport.TLS {
+		return 5061
+	}
+	return 5060
+}
+
+func netipPort(a netip.AddrPort, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr(), port)
+}
