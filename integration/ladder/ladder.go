@@ -1,0 +1,236 @@
+// Package ladder answers: what crosses the wire, message by message, when a call
+// goes this way?
+//
+// Caller, edge and gateways share one testing/synctest bubble over an in-memory
+// network: thirty-two seconds of Timer B cost nothing, and the ladder is the same
+// every time. A test plays caller and gateways line by line; what is seen on the
+// wire is compared with a golden file (-update writes it). The actors read and
+// write with sipgo's parser and message types, not with the edge's own, so that
+// the edge is understood by somebody else.
+package ladder
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/speakops/sipedge/configs"
+	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/sipedge"
+	"github.com/speakops/sipedge/sipedge/records"
+	"github.com/speakops/sipedge/sipedge/transport/memnet"
+)
+
+var update = flag.Bool("update", false, "write the golden ladders anew")
+
+// EdgeAddr is where the edge listens, over UDP and TCP.
+const EdgeAddr = "192.0.2.1:5060"
+
+// H is one evening of calls: a network, an edge, and whoever calls or answers.
+type H struct {
+	T     testing.TB
+	Net   *memnet.Network
+	Edge  *sipedge.Edge
+	Table *routing.Table
+	Clock *Clock
+	Kept  *records.Memory // dialogs that are up, as a restarted edge finds them
+
+	Config *configs.Edge
+	CDRs   *Lines
+	Log    *bytes.Buffer
+
+	began  time.Time
+	lines  []string
+	actors map[netip.AddrPort]*Actor
+	stop   context.CancelFunc
+	done   chan error
+}
+
+// Clock is the edge's clock: the bubble's, with an error and an offset that a
+// test may change.
+type Clock struct {
+	Error, Offset time.Duration
+}
+
+// Now implements sipedge.Clock.
+func (c *Clock) Now() routing.Interval { return routing.Around(time.Now().Add(c.Offset), c.Error) }
+
+// Lines keeps records in memory.
+type Lines struct{ All []string }
+
+// Append implements sipedge.Lines.
+func (l *Lines) Append(line []byte) bool {
+	l.All = append(l.All, strings.TrimSpace(string(line)))
+	return true
+}
+
+// Run plays one evening inside a bubble: the edge is configured from
+// configs/two-gateways.yaml changed by edits (old, new pairs), knows the demo numbers, and is up when
+// play begins.
+func Run(t *testing.T, play func(h *H), edits ...string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		h := New(t, edits...)
+		h.Start()
+		play(h)
+		h.Stop()
+	})
+}
+
+// New makes an evening without starting its edge; call it in a bubble.
+func New(t testing.TB, edits ...string) *H {
+	h := &H{
+		T: t, Net: memnet.New(), Table: new(routing.Table), Clock: new(Clock), CDRs: new(Lines), Log: new(bytes.Buffer),
+		Kept: new(records.Memory), began: time.Now(), actors: map[netip.AddrPort]*Actor{},
+	}
+	h.Config = load(t, edits)
+	h.Number(routing.Number{PublicNumber: 12025550143, RoutingAuthority: routing.SpeakOps, PortingState: routing.Settled, CustomerAssignment: "acme"})
+	h.Number(routing.Number{PublicNumber: 12025550100, RoutingAuthority: routing.Legacy, PortingState: routing.Draft})
+	h.Net.Tap(h.see)
+	return h
+}
+
+// Number makes the table believe n.
+func (h *H) Number(n routing.Number) {
+	n.Revision = uint64(time.Now().UnixMicro()) + uint64(h.Table.Len()) + 1
+	h.Table.Put(n)
+}
+
+func load(t testing.TB, edits []string) *configs.Edge {
+	t.Helper()
+	name := filepath.Join("..", "..", "configs", "two-gateways.yaml")
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for i := 0; i+1 < len(edits); i += 2 {
+		if !strings.Contains(text, edits[i]) {
+			t.Fatalf("two-gateways.yaml has no %q to edit", edits[i])
+		}
+		text = strings.ReplaceAll(text, edits[i], edits[i+1])
+	}
+	cfg, _, err := configs.Parse(name, []byte(text), os.LookupEnv, os.ReadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// Start brings an edge up on the network.
+func (h *H) Start() {
+	h.T.Helper()
+	fresh := new(routing.Freshness)
+	fresh.Confirm(time.Now())
+	host := netip.MustParseAddrPort(EdgeAddr).Addr()
+	ctx, stop := context.WithCancel(context.Background())
+	e, err := sipedge.New(ctx, sipedge.Parts{
+		Config: h.Config, Table: h.Table, Freshness: fresh, Clock: h.Clock, Net: h.Net.Host(host),
+		Log:     slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Locator: nobody{}, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, CDRs: h.CDRs,
+		OnCall: h.decided, Shards: 1,
+	})
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	h.Edge, h.stop, h.done = e, stop, make(chan error, 1)
+	go func() { h.done <- e.Serve(ctx) }()
+	synctest.Wait()
+}
+
+// Stop drains the edge and waits for it to end.
+func (h *H) Stop() {
+	h.T.Helper()
+	h.stop()
+	if err := <-h.done; err != nil {
+		h.T.Errorf("edge ended with: %v", err)
+	}
+	for _, a := range h.actors {
+		a.close()
+	}
+	synctest.Wait()
+}
+
+// After lets time pass.
+func (h *H) After(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// Golden compares the ladder so far with a file under testdata.
+func (h *H) Golden(name string) {
+	h.T.Helper()
+	synctest.Wait()
+	got := strings.Join(h.lines, "\n") + "\n"
+	path := filepath.Join("testdata", name+".ladder")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			h.T.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		h.T.Fatalf("%v (run with -update to write it)", err)
+	}
+	if got != string(want) {
+		h.T.Errorf("%s differs; got:\n%s\nwant:\n%s", path, got, want)
+	}
+}
+
+// see draws one packet.
+func (h *H) see(p memnet.Packet) {
+	what := summary(p.Data)
+	if what == "" {
+		return
+	}
+	if p.Lost {
+		what += "   (lost)"
+	}
+	h.line(time.Since(h.began), "%-6s -> %-6s %s", h.name(p.From), h.name(p.To), what)
+}
+
+// decided draws one decision.
+func (h *H) decided(c sipedge.CallLine) {
+	d := &c.Decision
+	via := ""
+	if d.Route != nil {
+		var names []string
+		for _, at := range d.Order.At[:d.Order.N] {
+			names = append(names, string(d.Route.Gateways[at].ID))
+		}
+		via = " via=" + strings.Join(names, ",")
+	}
+	what := d.Kind.String()
+	if d.Kind == routing.KindRoute {
+		what += " " + d.Authority.String() + via
+	} else {
+		what += fmt.Sprintf(" %s %d", c.Outcome, c.Code)
+	}
+	h.line(time.Since(h.began), "%-16s %s because=%s", "edge", what, c.Because)
+}
+
+func (h *H) line(at time.Duration, format string, args ...any) {
+	h.lines = append(h.lines, fmt.Sprintf("%8s  ", at.Round(time.Millisecond))+fmt.Sprintf(format, args...))
+}
+
+func (h *H) name(a netip.AddrPort) string {
+	if a.Addr() == netip.MustParseAddrPort(EdgeAddr).Addr() {
+		return "edge"
+	}
+	for addr, actor := range h.actors {
+		if addr == a || addr.Addr() == a.Addr() {
+			return actor.Name
+		}
+	}
+	return a.String()
+}

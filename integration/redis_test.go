@@ -1,0 +1,107 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/speakops/sipedge/integration/internal/lab"
+)
+
+// Without Redis and without anything remembered, the edge lives and says so: it
+// sends callers elsewhere instead of guessing, and begins to serve by itself.
+func TestRedisAwayAtStart(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	l.Redis.Kill()
+	edge := l.Start("edge")
+	lab.Until(t, 10*time.Second, "/healthz", func() bool { code, _ := edge.Get("/healthz"); return code == 200 })
+	if code, body := edge.Get("/readyz"); code != 503 {
+		t.Errorf("/readyz without Redis: %d %s, want 503", code, body)
+	}
+	ping := l.Peer("udp", "127.0.0.1", 0)
+	lab.Until(t, 5*time.Second, "OPTIONS to be answered 503", func() bool { return ping.Ping() == 503 })
+	l.Call("uac_retry_elsewhere", legacyNumber, "").Passed()
+	if !strings.Contains(edge.Text(), l.Redis.Addr()) {
+		t.Errorf("the log does not name %s", l.Redis.Addr())
+	}
+
+	l.Redis.Start(t)
+	l.Import()
+	edge.UntilReady()
+	gateway := l.Gateway("legacy-a", "uas_answered", 1)
+	l.Call("uac_answered", legacyNumber, "legacy-a").Passed()
+	gateway.Passed()
+}
+
+// The call path never waits for Redis: calls go on without it, and what changes
+// after its return is followed.
+func TestRedisAwayMidRun(t *testing.T) {
+	t.Parallel()
+	l, edge := lab.Open(t)
+	l.Redis.Kill()
+	gateway := l.Gateway("legacy-a", "uas_answered", 3, "-timeout", "60s")
+	for range 2 {
+		if st := l.Call("uac_answered", legacyNumber, "legacy-a").Passed(); st.Retransmissions != 0 {
+			t.Errorf("without Redis: %+v", st)
+		}
+	}
+	l.Redis.Start(t)
+	l.Import()
+	l.ImportFile(numbersFile(t, l, "+12025550199,legacy"))
+	untilFollowed(t, l)
+	l.Call("uac_answered", "+12025550199", "legacy-a").Passed()
+	gateway.Passed()
+	if code, body := edge.Get("/readyz"); code != 200 {
+		t.Errorf("/readyz after Redis came back: %d %s", code, body)
+	}
+}
+
+// A record that changes is followed by the next call, and a dialog that stands
+// is not moved by it.
+func TestRecordsAreFollowed(t *testing.T) {
+	t.Parallel()
+	l, edge := lab.Open(t)
+	caller, gateway := established(l, "3000")
+	l.ImportFile(numbersFile(t, l, legacyNumber+",speakops"))
+	untilFollowed(t, l)
+	speakops := l.Gateway("speakops-a", "uas_answered", 1)
+	l.Call("uac_answered", legacyNumber, "speakops-a").Passed()
+	speakops.Passed()
+	if d := edge.Decisions(2); d[len(d)-1].Authority != "speakops" {
+		t.Errorf("decisions: %+v", d)
+	}
+	caller.Passed()
+	gateway.Passed()
+}
+
+// untilFollowed waits until the edge knows what was imported before: it imports
+// one more number, which nobody holds, and asks for that one until the refusal
+// gives the new reason instead of number_unknown.
+func untilFollowed(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	const last = "+12025550198"
+	l.ImportFile(numbersFile(t, l, last+",none"))
+	p := l.Peer("udp", "127.0.0.1", 0)
+	lab.Until(t, 10*time.Second, last+" to be known", func() bool {
+		id := lab.Serial()
+		p.Send(p.Request("INVITE", last, id, ""))
+		_, answer := p.Final(id, time.Second)
+		p.Send(p.Ack(answer))
+		return strings.Contains(answer, "no_authority")
+	})
+	time.Sleep(300 * time.Millisecond) // numbers of other partitions may be a moment later
+}
+
+// numbersFile writes records of the two mandatory columns.
+func numbersFile(t *testing.T, l *lab.Lab, lines ...string) string {
+	t.Helper()
+	file := filepath.Join(l.Dir, lab.Serial()+".csv")
+	text := "public_number,routing_authority\n" + strings.Join(lines, "\n") + "\n"
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
