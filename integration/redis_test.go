@@ -59,18 +59,20 @@ func TestRedisAwayMidRun(t *testing.T) {
 	}
 }
 
-// A record that changes is followed by the next call, and a dialog that stands
-// is not moved by it.
+// A record that changes is followed by the next call, here an operator's
+// override, and a dialog that stands is not moved by it.
 func TestRecordsAreFollowed(t *testing.T) {
 	t.Parallel()
 	l, edge := lab.Open(t)
 	caller, gateway := established(l, "3000")
-	l.ImportFile(numbersFile(t, l, legacyNumber+",speakops"))
+	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	l.ImportFile(recordsFile(t, l, "public_number,routing_authority,override,override_until,override_reason,override_author",
+		legacyNumber+",legacy,force_speakops,"+until+",a rehearsal,qa"))
 	untilFollowed(t, l)
 	speakops := l.Gateway("speakops-a", "uas_answered", 1)
 	l.Call("uac_answered", legacyNumber, "speakops-a").Passed()
 	speakops.Passed()
-	if d := edge.Decisions(2); d[len(d)-1].Authority != "speakops" {
+	if d := edge.Decisions(3); d[len(d)-1].Authority != "speakops" || d[len(d)-1].Because != "override_force_speakops" {
 		t.Errorf("decisions: %+v", d)
 	}
 	caller.Passed()
@@ -98,9 +100,13 @@ func untilFollowed(t *testing.T, l *lab.Lab) {
 // numbersFile writes records of the two mandatory columns.
 func numbersFile(t *testing.T, l *lab.Lab, lines ...string) string {
 	t.Helper()
+	return recordsFile(t, l, append([]string{"public_number,routing_authority"}, lines...)...)
+}
+
+func recordsFile(t *testing.T, l *lab.Lab, lines ...string) string {
+	t.Helper()
 	file := filepath.Join(l.Dir, lab.Serial()+".csv")
-	text := "public_number,routing_authority\n" + strings.Join(lines, "\n") + "\n"
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return file

@@ -43,3 +43,15 @@ const (
 	WrongRoute    Because = "wrong_route"     // the record's route belongs to the other authority
 	PSTNComesBack Because = "pstn_comes_back" // a pstn_same_tn route once the network brings the number to us
 )
+
+// Reasons lists every Because of this package, for those who count by it.
+func Reasons() []Because {
+	return []Because{
+		NotANumber, NumberUnknown, TableStale, Record, PortPending,
+		PortActive, PortSuspended, PortCancelled, PortOut, SnapbackWaits,
+		SnappedBackTo, RecordOverState, NoAuthority, BeforeCut, Cut,
+		RolledBack, ClockUncertain, ClockTooWide, OverrideBlock, OverrideForceLegacy,
+		OverrideForceSpeakOps, TestOverride, LoopGuard, PSAP, RescueEarlyDisconnect,
+		FallbackAfterCut, NoRoute, WrongRoute, PSTNComesBack,
+	}
+}

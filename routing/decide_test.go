@@ -309,6 +309,28 @@ func TestExplainWalksTheRules(t *testing.T) {
 	}
 }
 
+func TestDecisionNamesTheRevisionItFollowed(t *testing.T) {
+	s := newStory()
+	for _, line := range []string{
+		"number +12025550143 porting_state=armed routing_authority=legacy", // revision 1
+		"cutover c-7 revision=42 legacy until 10:00:00 then speakops",
+		"override +12025550143 force_legacy from=11:00 until=12:00", // revision 2
+	} {
+		if _, err := s.line(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for clock, want := range map[string]uint64{"09:00": 42, "10:00": 42, "10:30": 42, "11:30": 2} {
+		at, err := instant(clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := Decide(s.world, Around(at, time.Millisecond), Call{To: s.last}); d.Revision != want {
+			t.Errorf("at %s %s by revision %d, want %d", clock, d, d.Revision, want)
+		}
+	}
+}
+
 func TestDecideAllocatesNothing(t *testing.T) {
 	w, call := million(t, 1000)
 	at := Around(noon, time.Millisecond)

@@ -11,6 +11,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/gateway/health"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/observe"
 	"github.com/speakops/sipedge/sipedge/profile"
 	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport"
@@ -45,7 +46,10 @@ func (e *Edge) recordDecision(s *shard, inv *invite) {
 		answer = inv.trunk.profile.Final(inv.outcome)
 		outcome = inv.outcome.String()
 	}
-	e.meter.decided(inv.trunk, d, because)
+	inv.trunk.stats.Decided(because)
+	if outcome != "" {
+		inv.trunk.stats.Refused(outcome)
+	}
 	if e.parts.Decisions != nil {
 		e.writeDecision(s, inv, outcome, answer.Code)
 	}
@@ -104,13 +108,15 @@ func (e *Edge) logDecision(inv *invite, because routing.Because, outcome string,
 
 // callAnswered counts an answered call and what it says about its gateway.
 func (e *Edge) callAnswered(inv *invite, l *leg, code int, now call.Instant) {
-	e.meter.final(inv.trunk, code)
+	inv.trunk.stats.Answered(code)
+	e.metrics.SetupTime.Observe(time.Duration(now) - inv.arrived.Sub(e.epoch))
+	l.hop.stats.Attempted(resultAnswered)
 	e.found(inv, l, health.Outcome{Result: health.Answered, Sent: e.wall(l.began)})
 }
 
 // callFailed writes the CDR of a call that ends without an answer.
 func (e *Edge) callFailed(s *shard, inv *invite, ending call.Ending, a profile.Answer, now call.Instant) {
-	e.meter.final(inv.trunk, inv.code)
+	inv.trunk.stats.Answered(inv.code)
 	if e.parts.CDRs == nil {
 		return
 	}
@@ -206,21 +212,25 @@ func (e *Edge) endElsewhere(s *shard, p *passage, m *message.Message, side recor
 
 // turnedAway counts a refusal before the decision.
 func (e *Edge) turnedAway(t *trunk, o profile.Outcome, because routing.Because) {
-	e.meter.refused(t, because)
-	e.floods.warn(e.log, string(t.id)+string(because), "call turned away", "trunk", t.id, "outcome", o.String(), "because", because)
+	t.stats.Decided(because)
+	t.stats.Refused(o.String())
+	e.flood(string(t.id)+string(because), "call turned away",
+		slog.String(observe.KeyTrunk, string(t.id)), slog.String(observe.KeyOutcome, o.String()), slog.String(observe.KeyBecause, string(because)))
 }
 
 // strangeInvite is an INVITE of a gateway that is no trunk: this edge carries no
 // outbound calls.
 func (e *Edge) strangeInvite(f transport.Flow) {
 	e.meter.strange.Add(1)
-	e.floods.warn(e.log, "gateway-invite", "INVITE from a gateway that is no trunk: refused with 403; add a trunk with this source if it should be one", "source", f.Peer.String())
+	e.flood("gateway-invite", "INVITE from a gateway that is no trunk: refused with 403; add a trunk with this source if it should be one",
+		slog.String(observe.KeySource, f.Peer.String()))
 }
 
 // forged is an in-dialog request whose token is good and whose source or target is not.
 func (e *Edge) forged(f transport.Flow, m *message.Message, what string) {
 	e.meter.forged.Add(1)
-	e.floods.warn(e.log, "forged-"+what, "in-dialog request refused: its "+what+" does not belong to the dialog's side", "source", f.Peer.String(), "method", m.Method.String(), "uri", string(m.URI))
+	e.flood("forged-"+what, "in-dialog request refused: its "+what+" does not belong to the dialog's side",
+		slog.String(observe.KeySource, f.Peer.String()), slog.String(observe.KeyMethod, m.Method.String()), observe.Bytes("uri", m.URI))
 }
 
 // sent notes how a send went.
@@ -229,10 +239,11 @@ func (e *Edge) sent(f transport.Flow, err error) {
 		return
 	}
 	e.meter.unsent.Add(1)
-	e.floods.warn(e.log, "send", "message not sent", "peer", f.Peer.String(), "transport", f.Proto.String(), "error", err)
+	e.flood("send", "message not sent",
+		slog.String(observe.KeyAddress, f.Peer.String()), slog.String(observe.KeyTransport, f.Proto.String()), observe.Error(err))
 }
 
 func (e *Edge) panicked(p any, stack []byte) {
-	e.meter.panics.Add(1)
-	e.log.Error("panic in a call: that call is lost, the edge goes on", "panic", p, "stack", string(stack))
+	e.metrics.Panicked("shard")
+	e.log.Error("panic in a call: that call is lost, the edge goes on", slog.Any(observe.KeyPanic, p), slog.String(observe.KeyStack, string(stack)))
 }

@@ -31,7 +31,6 @@ func (s *shard) attempt(inv *invite, ef call.Effect, now call.Instant) {
 	m := s.original(inv)
 	p := &inv.hops[ef.Target]
 	l.hop, l.addr = p.hop, p.target.Addr
-	l.hop.stats.attempts.Add(1)
 	s.openLeg(inv, l)
 	if s.wantsTCP(inv, &p.target, now) {
 		l.tried = s.overTCP(inv, m, ef.Branch, now)

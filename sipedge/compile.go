@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"crypto/tls"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -35,7 +36,8 @@ func (e *Edge) compile(c *configs.Edge, before *world) (*world, error) {
 		routes: map[routing.RouteID]*route{}, routeByHash: map[uint32]*route{}, former: new(bart.Table[time.Time]),
 		maxDuration: c.Limits.MaxCallDuration, setup: c.Limits.SetupDeadline,
 		maxInflight: c.Limits.Overload.MaxInflight, maxHeld: c.Clock.MaxHeld,
-		reinvite: call.Rules{InDialog: true},
+		reinvite:    call.Rules{InDialog: true},
+		upstreamTLS: &transport.TLSTarget{Config: &tls.Config{MinVersion: tls.VersionTLS12}},
 	}
 	keys, err := c.Edge.Keys()
 	if err != nil {
@@ -52,10 +54,10 @@ func (e *Edge) compile(c *configs.Edge, before *world) (*world, error) {
 		return nil, err
 	}
 	w.addListeners(c)
-	if err := w.addTrunks(c, profiles, before); err != nil {
+	if err := w.addTrunks(c, profiles, before, e); err != nil {
 		return nil, err
 	}
-	list, err := w.addRoutes(c)
+	list, err := w.addRoutes(c, e)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +135,7 @@ func protoNamed(s string) transport.Proto {
 	return transport.UDP
 }
 
-func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile, before *world) error {
+func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile, before *world, e *Edge) error {
 	for _, t := range c.Trunks {
 		plan, ok := e164.PlanFor(t.DefaultCountry)
 		if !ok && t.DefaultCountry != "" {
@@ -146,13 +148,10 @@ func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile,
 			identity: t.Trust.Identity, routingNum: t.Trust.RoutingNumber, override: t.Trust.TestOverride,
 			psap: t.Trust.PSAPCallback, diagnostics: t.Trust.Diagnostics,
 			stripIn: p.Inward(t.Trust.Identity), stripOut: p.Upstream(),
-			limits: keepLimits(before, t), stats: new(trunkStats),
+			limits: keepLimits(before, t), stats: e.metrics.Trunk(routing.TrunkID(t.ID)),
 		}
 		if one.hide {
 			one.stripOut = p.Upstream(hiddenHeaders...)
-		}
-		if old := before.trunk(one.hash); old != nil {
-			one.stats = old.stats
 		}
 		at := w.listenerByName(t.Listener)
 		for _, src := range t.Sources {
@@ -189,7 +188,7 @@ func (w *world) trunk(hash uint32) *trunk {
 	return w.trunkByHash[hash]
 }
 
-func (w *world) addRoutes(c *configs.Edge) (list []gateway.Gateway, err error) {
+func (w *world) addRoutes(c *configs.Edge, e *Edge) (list []gateway.Gateway, err error) {
 	for _, r := range c.Routes {
 		one := &route{
 			hash: token.ID(r.ID), listener: w.listenerByName(r.Listener),
@@ -209,7 +208,7 @@ func (w *world) addRoutes(c *configs.Edge) (list []gateway.Gateway, err error) {
 			}
 		}
 		for _, g := range r.Gateways {
-			h, described, err := w.hop(one, r, g, len(list))
+			h, described, err := w.hop(one, r, g, len(list), e)
 			if err != nil {
 				return nil, fmt.Errorf("route %s: gateway %s: %w", r.ID, g.ID, err)
 			}
@@ -224,8 +223,8 @@ func (w *world) addRoutes(c *configs.Edge) (list []gateway.Gateway, err error) {
 	return list, nil
 }
 
-func (w *world) hop(r *route, rc configs.Route, g configs.Gateway, index int) (*hop, gateway.Gateway, error) {
-	h := &hop{index: index, id: routing.GatewayID(g.ID), route: r, stats: new(hopStats)}
+func (w *world) hop(r *route, rc configs.Route, g configs.Gateway, index int, e *Edge) (*hop, gateway.Gateway, error) {
+	h := &hop{index: index, id: routing.GatewayID(g.ID), route: r, stats: e.metrics.Gateway(routing.GatewayID(g.ID))}
 	var err error
 	if h.format, err = e164.ParseFormat(g.Egress.NumberFormat); err != nil {
 		return nil, gateway.Gateway{}, err

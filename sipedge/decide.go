@@ -20,6 +20,8 @@ const (
 	becauseNumberLimit routing.Because = "number_limit"
 	becauseEmergency   routing.Because = "emergency_number"
 	becauseHeldFull    routing.Because = "held_calls_full"
+	becauseLoop        routing.Because = "loop_detected"
+	becauseInflight    routing.Because = "max_inflight"
 )
 
 // decide asks the study where the call goes and turns the answer into the next
@@ -39,8 +41,8 @@ func (s *shard) decide(inv *invite, now call.Instant) call.Event {
 	d := &inv.decision
 	switch d.Kind {
 	case routing.KindHold:
-		if e.held.Add(1) > int64(inv.world.maxHeld) {
-			e.held.Add(-1)
+		if e.metrics.Held.Add(1); e.metrics.Held.Value() > int64(inv.world.maxHeld) {
+			e.metrics.Held.Add(-1)
 			inv.decision = routing.Refuse(routing.RetryElsewhere, becauseHeldFull)
 			return s.decided(inv, call.Event{Kind: call.Refuse})
 		}
@@ -73,7 +75,7 @@ func (s *shard) decided(inv *invite, ev call.Event) call.Event {
 func (s *shard) unhold(inv *invite) {
 	if inv.held {
 		inv.held = false
-		s.edge.held.Add(-1)
+		s.edge.metrics.Held.Add(-1)
 	}
 }
 

@@ -37,7 +37,7 @@ func (s *shard) answered(inv *invite, l *leg, m *message.Message, now call.Insta
 	inv.code = m.Status
 	if inv.inflight {
 		inv.inflight = false
-		s.edge.inflight.Add(-1)
+		s.edge.metrics.InFlight.Add(-1)
 	}
 	r := s.dialogRecord(inv, l, m, now)
 	d := &dialog{id: inv.id, trunk: inv.trunk, pass: inv.pass, held: r.Held}
@@ -52,7 +52,7 @@ func (s *shard) answered(inv *invite, l *leg, m *message.Message, now call.Insta
 		s.edge.meter.unjournaled.Add(1)
 	}
 	s.dialogs[d.id] = d
-	s.edge.meter.dialogs.Add(1)
+	s.edge.metrics.Dialogs.Add(1)
 	s.timers.set(d, now+call.Instant(inv.world.maxDuration))
 	s.edge.callAnswered(inv, l, m.Status, now)
 }
@@ -142,7 +142,7 @@ func (s *shard) endDialog(d *dialog, side records.Side, now call.Instant) {
 	s.timers.remove(d)
 	delete(s.dialogs, d.id)
 	s.ended.note(d.id, now)
-	s.edge.meter.dialogs.Add(-1)
+	s.edge.metrics.Dialogs.Add(-1)
 	if d.held&records.HeldTrunk != 0 && d.trunk != nil {
 		d.trunk.limits.Leave()
 	}

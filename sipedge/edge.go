@@ -35,6 +35,7 @@ import (
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/gateway"
+	"github.com/speakops/sipedge/sipedge/observe"
 	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
@@ -59,6 +60,7 @@ type Parts struct {
 	Encoder   *records.Encoder // of records; its Edge is the edge's id
 	Decisions Lines            // nil: no decision records
 	CDRs      Lines            // nil: no CDRs
+	Metrics   *observe.Metrics // of Words(); nil: not shown to anybody
 	OnCall    func(CallLine)   // told of every decision, may be nil
 	Shards    int              // 0: one per core
 }
@@ -77,15 +79,13 @@ type Edge struct {
 	numbers  *ratelimit.Numbers
 	guard    guard
 	bigTCP   overTCPFailures
-	meter    Meter
+	meter    meter
+	metrics  *observe.Metrics
 	certs    certificates
-	floods   floods
+	floods   *observe.Flood
 	route    maphash.Seed
 
-	inflight atomic.Int64
-	held     atomic.Int64
-	state    atomic.Int32 // starting, serving, draining
-	drainFor atomic.Int64
+	state atomic.Int32 // starting, serving, draining
 
 	reload sync.Mutex
 	bg     sync.WaitGroup
@@ -103,9 +103,13 @@ const (
 // numbersTracked bounds the public numbers whose limits are tracked at once.
 const numbersTracked = 1 << 17
 
-// New binds the sockets of an edge and makes it ready to Serve.
-func New(ctx context.Context, p Parts) (*Edge, error) {
+// New makes an edge of its parts. It is not ready and has no sockets before Open.
+func New(p Parts) (*Edge, error) {
 	e := &Edge{parts: p, log: p.Log, epoch: time.Now(), clock: p.Clock, keeper: p.Keeper, route: maphash.MakeSeed()}
+	e.metrics, e.floods = p.Metrics, observe.NewFlood(p.Log, 1)
+	if e.metrics == nil {
+		e.metrics = observe.NewMetrics(Words())
+	}
 	e.guard.open = map[guardKey]int32{}
 	e.bigTCP.until = map[netip.AddrPort]call.Instant{}
 	e.bgCtx, e.bgStop = context.WithCancel(context.Background())
@@ -120,15 +124,17 @@ func New(ctx context.Context, p Parts) (*Edge, error) {
 	for range max(1, shardCount(p.Shards)) {
 		e.shards = append(e.shards, newShard(e, maphash.MakeSeed()))
 	}
-	options, err := e.transportOptions(p.Config)
-	if err != nil {
-		return nil, err
-	}
-	if e.layer, err = transport.Open(ctx, options, sink{e}); err != nil {
+	if err := e.certs.load(p.Config); err != nil {
 		return nil, err
 	}
 	e.readopt(p.Adopted)
 	return e, nil
+}
+
+// Open binds every socket or none; a port that is taken is named.
+func (e *Edge) Open(ctx context.Context) (err error) {
+	e.layer, err = transport.Open(ctx, e.transportOptions(e.parts.Config), sink{e})
+	return err
 }
 
 func shardCount(n int) int {
@@ -142,7 +148,7 @@ func numberLimits(c *configs.Edge) ratelimit.Limits {
 	return ratelimit.Limits{CPS: c.Limits.PerNumber.CPS, Concurrent: c.Limits.PerNumber.Concurrent}
 }
 
-// Serve carries calls until ctx ends, then drains: new calls are refused while
+// Serve carries calls over the sockets that Open has bound until ctx ends, then drains: new calls are refused while
 // those in progress finish, for at most drain_timeout.
 func (e *Edge) Serve(ctx context.Context) error {
 	defer e.gateways.Close()
@@ -150,6 +156,7 @@ func (e *Edge) Serve(ctx context.Context) error {
 	g, inner := errgroup.WithContext(inner)
 	g.Go(func() error { return ended(e.layer.Serve(inner)) })
 	g.Go(func() error { return ended(e.gateways.Run(inner)) })
+	g.Go(func() error { return ended(e.floods.Run(inner)) })
 	g.Go(func() error {
 		defer stop()
 		select {
@@ -180,7 +187,7 @@ func ended(err error) error {
 func (e *Edge) drain(ctx context.Context) {
 	e.state.Store(draining)
 	limit := e.parts.Config.Edge.DrainTimeout
-	e.log.Info("draining: new calls are refused, calls in progress finish", "in_progress", e.inflight.Load(), "dialogs", e.meter.dialogs.Load(), "at_most", limit)
+	e.log.Info("draining: new calls are refused, calls in progress finish", "in_progress", e.metrics.InFlight.Value(), "dialogs", e.metrics.Dialogs.Value(), "at_most", limit)
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -188,7 +195,7 @@ func (e *Edge) drain(ctx context.Context) {
 	for e.busy() {
 		select {
 		case <-deadline.C:
-			e.log.Warn("drain timeout: calls in progress are left behind", "in_progress", e.inflight.Load())
+			e.log.Warn("drain timeout: calls in progress are left behind", "in_progress", e.metrics.InFlight.Value())
 			return
 		case <-tick.C:
 		case <-ctx.Done():
@@ -199,7 +206,7 @@ func (e *Edge) drain(ctx context.Context) {
 
 // busy says whether transactions still wait for an answer.
 func (e *Edge) busy() bool {
-	if e.inflight.Load() > 0 {
+	if e.metrics.InFlight.Value() > 0 {
 		return true
 	}
 	for _, s := range e.shards {

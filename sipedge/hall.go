@@ -21,17 +21,17 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, sibling tra
 		return
 	}
 	if code, reason := s.preloaded(m, w); code != 0 {
-		s.edge.meter.fault(code)
+		s.edge.meter.fault()
 		s.answer(f, m, code, reason, nil)
 		return
 	}
 	loop := s.loopOf(m)
 	if s.looped(m, loop, w) {
-		s.turnAway(f, m, t, profile.Loop, "loop_detected")
+		s.turnAway(f, m, t, profile.Loop, becauseLoop)
 		return
 	}
 	if s.merged(sibling, f) {
-		s.edge.meter.fault(482)
+		s.edge.meter.fault()
 		s.answer(f, m, 482, "Merged Request", nil)
 		return
 	}
@@ -57,8 +57,8 @@ func (s *shard) full(t *trunk, psap bool, now call.Instant) (o profile.Outcome, 
 		t.limits.Adopt()
 		return 0, "", false
 	}
-	if e.inflight.Load() >= int64(e.world.Load().maxInflight) {
-		return profile.Overload, "max_inflight", true
+	if e.metrics.InFlight.Value() >= int64(e.world.Load().maxInflight) {
+		return profile.Overload, becauseInflight, true
 	}
 	if v := t.limits.Admit(e.wall(now)); v != ratelimit.Admitted {
 		return profile.TrunkLimit, routing.Because(v.String()), true
@@ -78,7 +78,7 @@ func (s *shard) admit(f transport.Flow, m *message.Message, w *world, t *trunk, 
 	inv.arrived = s.edge.wall(now)
 	inv.sips = isScheme(m, "sips")
 	inv.entered, inv.inflight = true, true
-	s.edge.inflight.Add(1)
+	s.edge.metrics.InFlight.Add(1)
 	inv.call.Begin(now, f.Proto != transport.UDP, w.setup)
 	inv.asked, inv.emergency = s.asked(m, t)
 	return inv

@@ -44,7 +44,7 @@ func (s *shard) inDialog(f transport.Flow, m *message.Message, w *world, key, id
 		return // an ACK is never answered; without a token it ends one of our own finals
 	}
 	if code != 0 {
-		s.edge.meter.fault(code)
+		s.edge.meter.fault()
 		s.answer(f, m, code, reason, nil)
 		return
 	}
@@ -286,7 +286,9 @@ func (s *shard) forwardAck(f transport.Flow, m *message.Message, w *world, p *pa
 // sendNext sends one request to a next hop, and says by which flow.
 func (s *shard) sendNext(n nextHop, b []byte) (transport.Flow, error) {
 	flow := transport.Flow{Listener: uint8(n.listener), Peer: n.addr}
-	if n.proto != transport.UDP {
+	if back, ok := s.edge.layer.Accepted(n.proto, n.addr); ok && n.proto != transport.UDP {
+		flow = back
+	} else if n.proto != transport.UDP {
 		var err error
 		if flow, err = s.edge.layer.Connect(n.proto, uint8(n.listener), n.addr, n.tls); err != nil {
 			s.edge.sent(flow, err)

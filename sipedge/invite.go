@@ -134,7 +134,7 @@ func (s *shard) release(inv *invite) {
 	s.unhold(inv)
 	if inv.inflight {
 		inv.inflight = false
-		s.edge.inflight.Add(-1)
+		s.edge.metrics.InFlight.Add(-1)
 	}
 	if inv.entered {
 		inv.entered = false

@@ -1,97 +1,81 @@
 package sipedge
 
 import (
+	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/sipedge/observe"
+	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/transport/gate"
 )
 
-// Meter is what an edge counts. Everything is read at any time by whoever shows it.
-type Meter struct {
-	dialogs     atomic.Int64
-	panics      atomic.Int64
-	strays      atomic.Int64
-	strange     atomic.Int64
-	forged      atomic.Int64
-	unsent      atomic.Int64
-	unjournaled atomic.Int64
-	protocol    atomic.Int64 // requests refused for what they are: 400, 416, 420, 481, ...
+// meter counts what no trunk or gateway is to be named for.
+type meter struct {
+	strays      atomic.Uint64 // responses that belong to nothing of ours
+	strange     atomic.Uint64 // INVITEs of gateways that are no trunk
+	forged      atomic.Uint64 // in-dialog requests with a good token and a wrong source or target
+	unsent      atomic.Uint64 // messages the network did not take
+	unjournaled atomic.Uint64 // dialogs the journal had no room for
+	faults      atomic.Uint64 // requests refused for what they are: 400, 403, 416, 420, 481, ...
 }
 
-func (m *Meter) stray()    { m.strays.Add(1) }
-func (m *Meter) fault(int) { m.protocol.Add(1) }
+func (m *meter) stray() { m.strays.Add(1) }
+func (m *meter) fault() { m.faults.Add(1) }
 
-// trunkStats counts one trunk's calls.
-type trunkStats struct {
-	calls   [4]atomic.Int64 // by routing.Kind
-	finals  [7]atomic.Int64 // by class of code
-	mu      sync.Mutex
-	because map[routing.Because]int64
-	turned  map[routing.Because]int64
-}
-
-// hopStats counts one gateway's attempts.
-type hopStats struct {
-	attempts atomic.Int64
-	finals   [7]atomic.Int64 // by class; 0 is silence
-}
-
-func (m *Meter) decided(t *trunk, d *routing.Decision, because routing.Because) {
-	t.stats.calls[d.Kind&3].Add(1)
-	t.stats.count(&t.stats.because, because)
-}
-
-func (m *Meter) refused(t *trunk, because routing.Because) { t.stats.count(&t.stats.turned, because) }
-
-func (m *Meter) final(t *trunk, code int) { t.stats.finals[min(code/100, 6)].Add(1) }
-
-func (s *trunkStats) count(into *map[routing.Because]int64, b routing.Because) {
-	s.mu.Lock()
-	if *into == nil {
-		*into = map[routing.Because]int64{}
+// Words are the fixed sets that labels of an edge's metrics may take.
+func Words() observe.Words {
+	return observe.Words{
+		Because: append(routing.Reasons(),
+			becauseNumberLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseInflight),
+		Outcomes: profile.OutcomeNames(),
+		Results:  []string{resultAnswered, resultSilent, resultStalled, resultUnreachable, resultFailed, resultRejected, resultRang},
+		Panics:   []string{"shard", "admin"},
 	}
-	(*into)[b]++ // the words are constants: the map is bounded by them
-	s.mu.Unlock()
 }
 
-// floods lets one line per key and second into the log, and counts the rest.
-type floods struct {
-	mu   sync.Mutex
-	last map[string]*flood
+// Results of an attempt at a gateway.
+const (
+	resultAnswered    = "answered"
+	resultSilent      = "silent"      // nothing at all
+	resultStalled     = "stalled"     // only 100
+	resultUnreachable = "unreachable" // the transport failed
+	resultFailed      = "failed"      // 5xx
+	resultRejected    = "rejected"    // any other final
+	resultRang        = "rang"        // 18x, and given up without a final
+)
+
+// flood writes a line of which a peer decides how often it comes.
+func (e *Edge) flood(key, msg string, attrs ...slog.Attr) {
+	e.floods.Log(context.Background(), slog.LevelWarn, key, msg, attrs...)
 }
 
-type flood struct {
-	at      time.Time
-	skipped int
-}
-
-const maxFloodKeys = 1024
-
-func (f *floods) warn(log *slog.Logger, key, msg string, args ...any) {
-	f.mu.Lock()
-	if f.last == nil || len(f.last) > maxFloodKeys {
-		f.last = map[string]*flood{}
+// drops yields what was dropped or refused before a call came of it.
+func (e *Edge) drops(yield func(reason string, n uint64)) {
+	m := &e.meter
+	for _, d := range []struct {
+		reason string
+		n      uint64
+	}{
+		{"stray_response", m.strays.Load()}, {"gateway_invite", m.strange.Load()}, {"forged", m.forged.Load()},
+		{"unsent", m.unsent.Load()}, {"unjournaled", m.unjournaled.Load()}, {"fault", m.faults.Load()},
+	} {
+		yield(d.reason, d.n)
 	}
-	one := f.last[key]
-	if one == nil {
-		one = &flood{}
-		f.last[key] = one
+	if e.state.Load() == starting {
+		return // no sockets yet
 	}
-	if now := time.Now(); now.Sub(one.at) < time.Second {
-		one.skipped++
-		f.mu.Unlock()
-		return
-	} else {
-		one.at = now
+	c := e.layer.Counters()
+	for r := range gate.Reasons {
+		yield(gate.Reason(r).String(), c.Dropped[r].Load()+c.Refused[r].Load())
 	}
-	skipped := one.skipped
-	one.skipped = 0
-	f.mu.Unlock()
-	if skipped > 0 {
-		args = append(args, "suppressed", skipped)
+	yield("stranger", c.Strangers.Load())
+	yield("unreadable", c.Unreadable.Load()+c.ParseFaults.Load())
+	yield("queue_full", c.QueueFull.Load())
+	var kernel uint64
+	for i := range e.world.Load().listeners {
+		kernel += e.layer.KernelDrops(i)
 	}
-	log.Warn(msg, args...)
+	yield("kernel", kernel)
 }

@@ -46,11 +46,8 @@ func (c *certificates) load(cfg *configs.Edge) error {
 	return nil
 }
 
-func (e *Edge) transportOptions(c *configs.Edge) (o transport.Options, err error) {
-	if err := e.certs.load(c); err != nil {
-		return o, err
-	}
-	o = transport.Options{Net: e.parts.Net, PerSourceConns: c.Limits.PerSourceConns}
+func (e *Edge) transportOptions(c *configs.Edge) transport.Options {
+	o := transport.Options{Net: e.parts.Net, PerSourceConns: c.Limits.PerSourceConns}
 	for i, l := range c.SIP.Listen {
 		one := transport.Listener{Name: l.Name, Proto: protoNamed(l.Transport), Address: l.Address, Sockets: l.Sockets}
 		if one.Proto == transport.TLS {
@@ -59,7 +56,7 @@ func (e *Edge) transportOptions(c *configs.Edge) (o transport.Options, err error
 		}
 		o.Listeners = append(o.Listeners, one)
 	}
-	return o, nil
+	return o
 }
 
 // busy says whether the shard has calls, or requests of others, under way.
@@ -110,7 +107,7 @@ func (e *Edge) readopt(list []records.Dialog) {
 		s.timers.set(d, max(now, call.Instant(left)))
 		s.arm(now)
 		s.mu.Unlock()
-		e.meter.dialogs.Add(1)
+		e.metrics.Dialogs.Add(1)
 	}
 	if len(list) > 0 {
 		e.log.Info("dialogs of the last run taken over", "dialogs", len(list))
@@ -124,7 +121,7 @@ type asker struct{ e *Edge }
 func (a asker) Ask(ctx context.Context, t gateway.Target, index int) (int, error) {
 	e := a.e
 	w := e.world.Load()
-	if e.layer == nil || index >= len(w.gateways) {
+	if index >= len(w.gateways) {
 		return 0, errors.New("edge is starting")
 	}
 	h := w.gateways[index]
@@ -179,7 +176,11 @@ func (e *Edge) legFinal(inv *invite, l *leg, m *message.Message) {
 	if l.hop == nil {
 		return
 	}
-	l.hop.stats.finals[min(m.Status/100, 6)].Add(1)
+	result := resultRejected
+	if m.Status/100 == 5 {
+		result = resultFailed
+	}
+	l.hop.stats.Attempted(result)
 	o := health.Outcome{Result: health.Answered, Sent: e.wall(l.began)}
 	switch m.Status {
 	case 503:
@@ -197,15 +198,17 @@ func (e *Edge) legSilent(inv *invite, l *leg) {
 	}
 	l.told = true
 	o := health.Outcome{Result: health.Silent, Sent: e.wall(l.began)}
+	result := resultSilent
 	switch {
 	case l.unsent:
-		o.Result = health.Unreachable
+		o.Result, result = health.Unreachable, resultUnreachable
 	case l.ringing:
+		l.hop.stats.Attempted(resultRang)
 		return
 	case l.heard:
-		o.Result = health.Stalled
+		o.Result, result = health.Stalled, resultStalled
 	}
-	l.hop.stats.finals[0].Add(1)
+	l.hop.stats.Attempted(result)
 	e.found(inv, l, o)
 }
 

@@ -25,7 +25,7 @@ func (k sink) Refuse(f transport.Flow, m *message.Message, fault *message.Fault)
 	s := k.e.shardOf(m.CallID)
 	s.mu.Lock()
 	defer s.leave(k.e.now())
-	k.e.meter.fault(fault.Code)
+	k.e.meter.fault()
 	s.answer(f, m, fault.Code, fault.Reason, nil)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/observe"
 	"github.com/speakops/sipedge/sipedge/profile"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
@@ -77,7 +78,7 @@ type trunk struct {
 	sources      []netip.Prefix
 	stripIn      *message.HeaderSet // from requests on their way to a gateway
 	stripOut     *message.HeaderSet // from what leaves towards the trunk
-	stats        *trunkStats
+	stats        *observe.Trunk
 }
 
 // claim is one way a trunk may be recognised.
@@ -106,7 +107,7 @@ type hop struct {
 	format e164.Format
 	add    []byte
 	strip  map[*trunk]*message.HeaderSet // only where the gateway strips headers of its own
-	stats  *hopStats
+	stats  *observe.Gateway
 }
 
 // standing says what a source is to this configuration.

@@ -2,17 +2,20 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/speakops/sipedge/configs"
@@ -21,39 +24,62 @@ import (
 	"github.com/speakops/sipedge/sipedge"
 	"github.com/speakops/sipedge/sipedge/gateway/locate"
 	"github.com/speakops/sipedge/sipedge/observe"
-	"github.com/speakops/sipedge/sipedge/records"
 )
 
 // serveCmd runs one edge until SIGTERM or SIGINT, then drains it.
 type serveCmd struct {
-	Config string `required:"" short:"c" type:"path" placeholder:"FILE" help:"The edge's configuration."`
+	Config string `required:"" short:"c" type:"path" placeholder:"FILE" help:"The edge's YAML file."`
 }
 
 // Run implements the command.
-func (c serveCmd) Run(ctx context.Context, s streams) error {
+func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	cfg, _, err := load(c.Config, s.Err)
 	if err != nil {
 		return err
 	}
-	return serve(ctx, cfg, s.Err, func() (*configs.Edge, error) {
-		next, _, err := configs.Load(c.Config)
+	if cfg.Redis.Mode == "embedded" {
+		return badConfig{fmt.Errorf("%s: redis.mode: embedded is for sipedge dev; serve wants standalone, sentinel or cluster", c.Config)}
+	}
+	if err := lendKey(cfg); err != nil {
+		return err
+	}
+	again := func() (*configs.Edge, error) {
+		next, _, err := load(c.Config, io.Discard)
+		if err == nil && len(next.Edge.TokenKeys) == 0 {
+			next.Edge.TokenKeys = cfg.Edge.TokenKeys
+		}
 		return next, err
-	})
+	}
+	return serve(ctx, cfg, s.Err, hooks{reload: again})
+}
+
+// lendKey gives an edge without token_keys one that lives as long as it does.
+func lendKey(cfg *configs.Edge) error {
+	if len(cfg.Edge.TokenKeys) > 0 {
+		return nil
+	}
+	var key [32]byte
+	if _, err := rand.Read(key[:]); err != nil {
+		return err
+	}
+	cfg.Edge.TokenKeys = []configs.Secret{configs.NewSecret(hex.EncodeToString(key[:]))}
+	return nil
+}
+
+// hooks are what dev adds to the recipe.
+type hooks struct {
+	reload func() (*configs.Edge, error) // on SIGHUP and by the API; nil: never
+	onCall func(sipedge.CallLine)        // told of every decision
+	cdrs   sipedge.Lines                 // told of every CDR, beside the file
+	ready  func(*sipedge.Edge)           // called once the edge serves
 }
 
 // serve is the recipe: everyone meets here. Each part is started before what
 // needs it, and stopped after.
-func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, load func() (*configs.Edge, error)) error {
+func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) error {
 	tuneMemory()
-	level := new(slog.LevelVar)
-	at, err := observe.ParseLevel(cfg.Telemetry.Log.Level)
-	if err != nil {
-		return badConfig{err}
-	}
-	level.Set(at)
-	log, err := observe.NewLogger(logTo, observe.LogOptions{
-		Level: level, Format: cfg.Telemetry.Log.Format, MaskNumbers: cfg.Telemetry.Log.MaskNumbers, Edge: cfg.Edge.ID,
-	})
+	redis.SetLogger(&logging.VoidLogger{}) // what it has to say comes back as errors
+	log, level, err := newLog(cfg, logTo)
 	if err != nil {
 		return badConfig{err}
 	}
@@ -63,19 +89,12 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, load func() 
 	}
 	rdb := redis.NewUniversalClient(options)
 	defer rdb.Close()
-
 	table, fresh := new(routing.Table), new(routing.Freshness)
 	follow, err := feed.New(rdb, cfg.Redis.Prefix, table, feed.Options{Log: log, Freshness: fresh})
 	if err != nil {
 		return badConfig{err}
 	}
-	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	g, inner := errgroup.WithContext(inner)
-	g.Go(func() error { return quietly(follow.Follow(inner)) })
-	loading(ctx, follow, log)
-
-	desk, err := openRecords(cfg)
+	desk, err := openDesk(cfg, h.cdrs)
 	if err != nil {
 		return err
 	}
@@ -83,42 +102,86 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, load func() 
 	resolver := locate.New(locate.Options{})
 	defer resolver.Close()
 
-	edge, err := sipedge.New(ctx, sipedge.Parts{
+	edge, err := sipedge.New(sipedge.Parts{
 		Config: cfg, Table: table, Freshness: fresh, Clock: localClock{cfg.Clock.MaxError}, Log: log,
-		Locator: resolver, Keeper: desk.journal, Adopted: desk.adopted,
-		Encoder: desk.encoder, Decisions: desk.decisions, CDRs: desk.cdrs,
+		Locator: resolver, Keeper: desk.journal, Adopted: desk.adopted, Metrics: observe.NewMetrics(sipedge.Words()),
+		Encoder: desk.encoder, Decisions: desk.decisions, CDRs: desk.cdrs, OnCall: h.onCall,
 	})
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "edge", cfg.Edge.ID, "listeners", len(cfg.SIP.Listen), "trunks", len(cfg.Trunks), "routes", len(cfg.Routes))
+	r := &reloader{edge: edge, load: h.reload, log: log}
+	windows, err := openAdmin(ctx, cfg, edge, desk, r, level, log)
+	if err != nil {
+		return err
+	}
 
-	g.Go(func() error { return reloads(inner, edge, load, log) })
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, inner := errgroup.WithContext(inner)
+	g.Go(func() error { return quietly(windows.Serve(inner)) })
+	g.Go(func() error { return quietly(follow.Follow(inner)) })
+	g.Go(func() error { return r.obey(inner) })
 	g.Go(func() error {
 		defer stop() // the rest goes on until the last call is through
+		loading(ctx, follow, rdb, log)
+		if err := edge.Open(ctx); err != nil {
+			return err
+		}
+		log.Info("serving", "listeners", len(cfg.SIP.Listen), "trunks", len(cfg.Trunks), "routes", len(cfg.Routes), "numbers", table.Len())
+		if h.ready != nil {
+			h.ready(edge)
+		}
 		return edge.Serve(ctx)
 	})
 	err = g.Wait()
-	log.Info("stopped", "edge", cfg.Edge.ID)
+	log.Info("stopped")
 	return err
 }
 
-// loadPatience is how long the sockets stay closed for the first load: an
-// upstream that finds nobody tries elsewhere at once. After that the edge opens
-// them and says 503 and not ready, until the numbers are there.
-const loadPatience = 15 * time.Second
+func newLog(cfg *configs.Edge, to io.Writer) (*slog.Logger, *slog.LevelVar, error) {
+	c := cfg.Telemetry.Log
+	at, err := observe.ParseLevel(c.Level)
+	if err != nil {
+		return nil, nil, err
+	}
+	level := new(slog.LevelVar)
+	level.Set(at)
+	log, err := observe.NewLogger(to, observe.LogOptions{Level: level, Format: c.Format, MaskNumbers: c.MaskNumbers, Edge: cfg.Edge.ID})
+	return log, level, err
+}
 
-func loading(ctx context.Context, f *feed.Feed, log *slog.Logger) {
-	log.Info("loading numbers")
+// How long the sockets stay closed for the first load: an upstream that finds
+// nobody tries elsewhere at once. After that they open and say 503, not ready,
+// until the numbers are there.
+const (
+	loadPatience = 15 * time.Second
+	awayPatience = 2 * time.Second
+)
+
+func loading(ctx context.Context, f *feed.Feed, rdb redis.UniversalClient, log *slog.Logger) {
 	patience, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
-	if err := f.Wait(patience); err != nil && ctx.Err() == nil {
-		log.Warn("numbers are not loaded yet: calls are refused with 503 until they are", "waited", loadPatience)
+	deadline := time.Now().Add(awayPatience)
+	for {
+		turn, done := context.WithTimeout(patience, awayPatience/4)
+		err := f.Wait(turn)
+		done()
+		switch away := f.Stats().Away; {
+		case err == nil || ctx.Err() != nil:
+			return
+		case away != nil && time.Now().After(deadline):
+			log.Error("redis is away: calls are refused with 503 until it answers and the numbers are loaded", "address", feed.Address(rdb), "error", away)
+			return
+		case patience.Err() != nil:
+			log.Warn("numbers are not loaded yet: calls are refused with 503 until they are", "waited", loadPatience)
+			return
+		}
 	}
 }
 
 // tuneMemory lets the heap grow before it is collected: calls are short-lived
-// and their memory is reused. GOGC and GOMEMLIMIT in the environment win.
+// and their memory is reused. GOGC in the environment wins.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
@@ -132,8 +195,38 @@ func quietly(err error) error {
 	return err
 }
 
-// reloads obeys SIGHUP: the new configuration as a whole, or the old one.
-func reloads(ctx context.Context, edge *sipedge.Edge, load func() (*configs.Edge, error), log *slog.Logger) error {
+// localClock is this machine's clock, believed to within max_error.
+type localClock struct{ maxError time.Duration }
+
+// Now implements sipedge.Clock.
+func (c localClock) Now() routing.Interval { return routing.Around(time.Now(), c.maxError) }
+
+// reloader puts a new configuration into force: as a whole, or not at all.
+type reloader struct {
+	edge *sipedge.Edge
+	load func() (*configs.Edge, error)
+	log  *slog.Logger
+}
+
+// Reload implements admin.Reloader.
+func (r *reloader) Reload(context.Context) error {
+	if r.load == nil {
+		return errors.New("this edge has no configuration file to read again")
+	}
+	cfg, err := r.load()
+	if err == nil {
+		err = r.edge.Reload(cfg)
+	}
+	if err != nil {
+		r.log.Error("reload refused, the old configuration stays", "error", err)
+		return err
+	}
+	r.log.Info("reloaded", "trunks", len(cfg.Trunks), "routes", len(cfg.Routes))
+	return nil
+}
+
+// obey reloads on SIGHUP; what went wrong is in the log.
+func (r *reloader) obey(ctx context.Context) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -142,68 +235,7 @@ func reloads(ctx context.Context, edge *sipedge.Edge, load func() (*configs.Edge
 		case <-ctx.Done():
 			return nil
 		case <-hup:
-			cfg, err := load()
-			if err == nil {
-				err = edge.Reload(cfg)
-			}
-			if err != nil {
-				log.Error("reload refused, the old configuration stays", "error", err)
-				continue
-			}
-			log.Info("reloaded", "trunks", len(cfg.Trunks), "routes", len(cfg.Routes))
+			_ = r.Reload(ctx)
 		}
-	}
-}
-
-// localClock is this machine's clock, believed to within max_error.
-type localClock struct{ maxError time.Duration }
-
-// Now implements sipedge.Clock.
-func (c localClock) Now() routing.Interval { return routing.Around(time.Now(), c.maxError) }
-
-// desk is what the edge writes on.
-type desk struct {
-	encoder         *records.Encoder
-	decisions, cdrs sipedge.Lines
-	logs            []*records.Log
-	journal         *records.Journal
-	adopted         []records.Dialog
-}
-
-func openRecords(cfg *configs.Edge) (*desk, error) {
-	d := &desk{encoder: &records.Encoder{Edge: cfg.Edge.ID}}
-	dir := filepath.Join(cfg.Edge.DataDir, "records")
-	open := func(how, name string) (sipedge.Lines, error) {
-		if how != "file" {
-			return nil, nil
-		}
-		l, err := records.OpenLog(records.LogOptions{Dir: dir, Name: name, Edge: cfg.Edge.ID, MaxBytes: int64(cfg.Records.MaxBytes)})
-		if err != nil {
-			return nil, err
-		}
-		d.logs = append(d.logs, l)
-		return l, nil
-	}
-	var err error
-	if d.decisions, err = open(cfg.Records.Decisions, "decisions"); err != nil {
-		return nil, err
-	}
-	if d.cdrs, err = open(cfg.Records.CDR, "cdr"); err != nil {
-		return nil, err
-	}
-	d.journal, d.adopted, err = records.OpenJournal(filepath.Join(cfg.Edge.DataDir, "journal"), records.JournalOptions{})
-	return d, err
-}
-
-// close writes what waits, for at most five seconds.
-func (d *desk) close(log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	err := d.journal.Close(ctx)
-	for _, l := range d.logs {
-		err = errors.Join(err, l.Close(ctx))
-	}
-	if err != nil {
-		log.Error("records are not all on disk", "error", err)
 	}
 }

@@ -14,28 +14,43 @@ import (
 	"github.com/speakops/sipedge/sipedge/gateway/locate"
 )
 
-// Actor is a caller or a gateway: one socket, and a test that speaks for it.
+// Actor is a caller or a gateway: a socket or a connection, and a test that
+// speaks for it.
 type Actor struct {
 	Name string
 	Addr netip.AddrPort
+	Edge netip.AddrPort // where it sends
+	Via  string         // transport as a Via writes it
 
 	h     *H
-	conn  net.PacketConn
+	wire  wire
 	inbox chan sip.Message
 	calls int
+}
+
+// wire carries an actor's messages.
+type wire interface {
+	send(a *Actor, text string) error
+	close()
 }
 
 // Who makes an actor at an address, over UDP.
 func (h *H) Who(name, addr string) *Actor {
 	h.T.Helper()
-	at := netip.MustParseAddrPort(addr)
-	conn, err := h.Net.Host(at.Addr()).ListenPacket(context.Background(), "udp", at)
+	a := h.actor(name, addr, "UDP")
+	conn, err := h.Net.Host(a.Addr.Addr()).ListenPacket(context.Background(), "udp", a.Addr)
 	if err != nil {
 		h.T.Fatal(err)
 	}
-	a := &Actor{Name: name, Addr: at, h: h, conn: conn, inbox: make(chan sip.Message, 256)}
+	a.wire = datagrams{conn}
+	go a.read(conn)
+	return a
+}
+
+func (h *H) actor(name, addr, via string) *Actor {
+	at := netip.MustParseAddrPort(addr)
+	a := &Actor{Name: name, Addr: at, Edge: netip.MustParseAddrPort(EdgeAddr), Via: via, h: h, inbox: make(chan sip.Message, 256)}
 	h.actors[at] = a
-	go a.read()
 	return a
 }
 
@@ -51,23 +66,37 @@ func (h *H) S2() *Actor { return h.Who("s2", "203.0.113.2:5060") }
 // L1 is the legacy provider's first gateway.
 func (h *H) L1() *Actor { return h.Who("l1", "198.51.100.1:5060") }
 
-func (a *Actor) close() { a.conn.Close() }
+func (a *Actor) close() { a.wire.close() }
 
-func (a *Actor) read() {
+// datagrams is the wire of an actor over UDP.
+type datagrams struct{ net.PacketConn }
+
+func (d datagrams) close() { d.Close() }
+
+func (d datagrams) send(a *Actor, text string) error {
+	_, err := d.WriteTo([]byte(text), net.UDPAddrFromAddrPort(a.Edge))
+	return err
+}
+
+func (a *Actor) read(conn net.PacketConn) {
 	buf := make([]byte, 65535)
 	for {
-		n, _, err := a.conn.ReadFrom(buf)
+		n, _, err := conn.ReadFrom(buf)
 		if err != nil {
-			close(a.inbox)
 			return
 		}
-		m, err := sip.ParseMessage(append([]byte(nil), buf[:n]...))
-		if err != nil {
-			a.h.T.Errorf("%s cannot read what it got: %v\n%s", a.Name, err, buf[:n])
-			continue
-		}
-		a.inbox <- m
+		a.got(buf[:n])
 	}
+}
+
+// got reads one message as somebody else's parser does.
+func (a *Actor) got(b []byte) {
+	m, err := sip.ParseMessage(append([]byte(nil), b...))
+	if err != nil {
+		a.h.T.Errorf("%s cannot read what it got: %v\n%s", a.Name, err, b)
+		return
+	}
+	a.inbox <- m
 }
 
 // Want waits for the next message, which must be this: a method, or a code with
@@ -98,6 +127,7 @@ func (a *Actor) Next() sip.Message {
 // Silent checks that nothing has come that was not wanted.
 func (a *Actor) Silent() {
 	a.h.T.Helper()
+	time.Sleep(time.Microsecond) // what is under way arrives
 	synctest.Wait()
 	select {
 	case m := <-a.inbox:
@@ -115,8 +145,7 @@ func (a *Actor) Send(m fmt.Stringer) {
 // SendRaw sends a text to the edge.
 func (a *Actor) SendRaw(text string) {
 	a.h.T.Helper()
-	to := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(EdgeAddr))
-	if _, err := a.conn.WriteTo([]byte(text), to); err != nil {
+	if err := a.wire.send(a, text); err != nil {
 		a.h.T.Fatal(err)
 	}
 }

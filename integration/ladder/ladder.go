@@ -127,19 +127,25 @@ func load(t testing.TB, edits []string) *configs.Edge {
 }
 
 // Start brings an edge up on the network.
-func (h *H) Start() {
+func (h *H) Start() { h.StartAt(EdgeAddr) }
+
+// StartAt is Start at an address of its own, which the configuration names.
+func (h *H) StartAt(addr string) {
 	h.T.Helper()
 	fresh := new(routing.Freshness)
 	fresh.Confirm(time.Now())
-	host := netip.MustParseAddrPort(EdgeAddr).Addr()
+	host := netip.MustParseAddrPort(addr).Addr()
 	ctx, stop := context.WithCancel(context.Background())
-	e, err := sipedge.New(ctx, sipedge.Parts{
+	e, err := sipedge.New(sipedge.Parts{
 		Config: h.Config, Table: h.Table, Freshness: fresh, Clock: h.Clock, Net: h.Net.Host(host),
 		Log:     slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Locator: nobody{}, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, CDRs: h.CDRs,
 		OnCall: h.decided, Shards: 1,
 	})
 	if err != nil {
+		h.T.Fatal(err)
+	}
+	if err := e.Open(ctx); err != nil {
 		h.T.Fatal(err)
 	}
 	h.Edge, h.stop, h.done = e, stop, make(chan error, 1)
@@ -158,6 +164,37 @@ func (h *H) Stop() {
 		a.close()
 	}
 	synctest.Wait()
+}
+
+// Crash ends the edge at once, as a killed process does: nothing drains, and its
+// dialogs stay in what it kept.
+func (h *H) Crash() {
+	h.T.Helper()
+	h.Config.Edge.DrainTimeout = 0
+	h.stop()
+	<-h.done
+	synctest.Wait()
+}
+
+// Another is a second edge of the same site on the same network: its own
+// sockets and memory, the same key and numbers. Its configuration is that of h
+// changed by edits.
+func (h *H) Another(addr string, edits ...string) *H {
+	h.T.Helper()
+	other := *h
+	other.Config = load(h.T, append([]string{EdgeAddr, addr, "id: edge-1", "id: edge-2"}, edits...))
+	other.CDRs, other.Log, other.Kept = new(Lines), new(bytes.Buffer), new(records.Memory)
+	other.StartAt(addr)
+	return &other
+}
+
+// StopAlone stops an edge made by Another; the actors stay.
+func (h *H) StopAlone() {
+	h.T.Helper()
+	h.stop()
+	if err := <-h.done; err != nil {
+		h.T.Errorf("edge ended with: %v", err)
+	}
 }
 
 // After lets time pass.
@@ -193,6 +230,9 @@ func (h *H) see(p memnet.Packet) {
 	if what == "" {
 		return
 	}
+	if p.Network == "tcp" {
+		what += "   (tcp)"
+	}
 	if p.Lost {
 		what += "   (lost)"
 	}
@@ -223,12 +263,21 @@ func (h *H) line(at time.Duration, format string, args ...any) {
 	h.lines = append(h.lines, fmt.Sprintf("%8s  ", at.Round(time.Millisecond))+fmt.Sprintf(format, args...))
 }
 
+// places are the addresses that have a name although nobody may be there.
+var places = map[string]string{
+	"192.0.2.1": "edge", "192.0.2.2": "edge2", "203.0.113.1": "s1", "203.0.113.2": "s2",
+	"198.51.100.1": "l1", "198.51.100.2": "l2",
+}
+
 func (h *H) name(a netip.AddrPort) string {
-	if a.Addr() == netip.MustParseAddrPort(EdgeAddr).Addr() {
-		return "edge"
+	if actor := h.actors[a]; actor != nil {
+		return actor.Name
+	}
+	if name := places[a.Addr().String()]; name != "" {
+		return name
 	}
 	for addr, actor := range h.actors {
-		if addr == a || addr.Addr() == a.Addr() {
+		if addr.Addr() == a.Addr() {
 			return actor.Name
 		}
 	}

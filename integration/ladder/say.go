@@ -27,17 +27,25 @@ func (a *Actor) Invite(number string, lines ...string) *Call {
 		Tag: fmt.Sprintf("from%d", a.calls), branch: fmt.Sprintf("z9hG4bK%s%d", a.Name, a.calls), cseq: 1,
 	}
 	sdp := "v=0\r\no=- 1 1 IN IP4 " + a.Addr.Addr().String() + "\r\ns=-\r\nc=IN IP4 " + a.Addr.Addr().String() + "\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0\r\n"
-	c.Invite = c.Text("INVITE", fmt.Sprintf("sip:%s@%s", number, EdgeAddr), c.branch, "", append(lines, "Contact: <sip:caller@"+a.Addr.String()+">"), sdp)
+	c.Invite = c.Text("INVITE", fmt.Sprintf("sip:%s@%s", number, EdgeAddr), c.branch, "", append(lines, "Contact: "+a.contact("caller")), sdp)
 	a.SendRaw(c.Invite)
 	wait()
 	return c
+}
+
+// contact is where the actor wants to be called.
+func (a *Actor) contact(user string) string {
+	if a.Via == "TCP" {
+		return "<sip:" + user + "@" + a.Addr.String() + ";transport=tcp>"
+	}
+	return "<sip:" + user + "@" + a.Addr.String() + ">"
 }
 
 // Text writes a request of this call.
 func (c *Call) Text(method, uri, branch, toTag string, lines []string, body string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\n", method, uri)
-	fmt.Fprintf(&b, "Via: SIP/2.0/UDP %s;branch=%s\r\nMax-Forwards: 70\r\n", c.A.Addr, branch)
+	fmt.Fprintf(&b, "Via: SIP/2.0/%s %s;branch=%s\r\nMax-Forwards: 70\r\n", c.A.Via, c.A.Addr, branch)
 	fmt.Fprintf(&b, "From: <sip:+14155550123@%s>;tag=%s\r\n", c.A.Addr.Addr(), c.Tag)
 	fmt.Fprintf(&b, "To: <sip:%s@%s>%s\r\n", c.Number, EdgeAddr, toTag)
 	fmt.Fprintf(&b, "Call-ID: %s\r\nCSeq: %d %s\r\n", c.ID, c.cseq, method)
@@ -94,7 +102,7 @@ func (c *Call) inside(method string, lines []string, body string) string {
 	for i := len(rr) - 1; i >= 0; i-- {
 		lines = append(lines, "Route: "+rr[i])
 	}
-	lines = append(lines, "Contact: <sip:caller@"+c.A.Addr.String()+">")
+	lines = append(lines, "Contact: "+c.A.contact("caller"))
 	return c.Text(method, uri, fmt.Sprintf("%s%s%d", c.branch, method, c.cseq), ";tag="+tagOf(res, "To"), lines, body)
 }
 
@@ -132,7 +140,7 @@ func (a *Actor) ReplyText(m sip.Message, code int, tag string, lines ...string) 
 	}
 	body := ""
 	if req.IsInvite() && code < 300 && code > 100 {
-		fmt.Fprintf(&b, "Contact: <sip:%s@%s>\r\n", a.Name, a.Addr)
+		fmt.Fprintf(&b, "Contact: %s\r\n", a.contact(a.Name))
 		if code >= 200 {
 			body = "v=0\r\no=- 2 2 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n"
 			b.WriteString("Content-Type: application/sdp\r\n")
@@ -152,7 +160,7 @@ func (a *Actor) Callee(invite sip.Message, method string, cseq int, lines ...str
 func (a *Actor) CalleeText(invite sip.Message, method string, cseq int, lines ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\n", method, contactOf(invite))
-	fmt.Fprintf(&b, "Via: SIP/2.0/UDP %s;branch=z9hG4bK%s%s%d\r\nMax-Forwards: 70\r\n", a.Addr, a.Name, method, cseq)
+	fmt.Fprintf(&b, "Via: SIP/2.0/%s %s;branch=z9hG4bK%s%s%d\r\nMax-Forwards: 70\r\n", a.Via, a.Addr, a.Name, method, cseq)
 	for _, v := range headersOf(invite, "Record-Route") {
 		fmt.Fprintf(&b, "Route: %s\r\n", v)
 	}
@@ -162,6 +170,6 @@ func (a *Actor) CalleeText(invite sip.Message, method string, cseq int, lines ..
 	for _, l := range lines {
 		b.WriteString(l + "\r\n")
 	}
-	fmt.Fprintf(&b, "Contact: <sip:%s@%s>\r\nContent-Length: 0\r\n\r\n", a.Name, a.Addr)
+	fmt.Fprintf(&b, "Contact: %s\r\nContent-Length: 0\r\n\r\n", a.contact(a.Name))
 	return b.String()
 }

@@ -71,7 +71,7 @@ var Judgements = []Judgement{
 	{"baddate", true, []int{404}, nil, "3.1.2.12: a Date in EST is not the proxy's business"},
 	{"regbadct", false, []int{400, 405}, nil, "3.1.2.13: Contact with a ? outside <>; REGISTER is not served anyway"},
 	{"badaspec", false, []int{200, 400}, nil, "3.1.2.14: spaces inside <addr-spec>; repaired or refused"},
-	{"baddn", false, []int{200, 400}, nil, "3.1.2.15: a comma in an unquoted display name; repaired or refused"},
+	{"baddn", false, []int{200, 400}, []int{200, 400, Silence}, "3.1.2.15: a comma in an unquoted display name; repaired or refused. The file has no empty line at its end, so over TCP more could come"},
 	{"badvers", false, []int{505}, nil, "3.1.2.16: SIP/7.0"},
 	{"mismatch01", false, []int{400}, nil, "3.1.2.17: the method of CSeq is another one"},
 	{"mismatch02", false, []int{400, 501}, nil, "3.1.2.18: the same with an unknown method"},

@@ -24,6 +24,8 @@ override +12025550143 block from=09:30
 09:45:00 +-0.5ms -> route legacy via=l1,l2 because=before_cut
 override +12025550143 block from=09:30 until=09:00
 09:15:00 +-0.5ms -> route legacy via=l1,l2 because=before_cut
+override +12025550143 block from=09:30 until=09:30
+09:30:00 +-0.5ms -> route legacy via=l1,l2 because=before_cut
 # The loop guard stands above a force as well.
 override +12025550143 force_legacy from=09:30 until=10:30
 09:45:00 +-0.5ms looped -> route speakops via=s1,s2 because=loop_guard

@@ -18,11 +18,13 @@ const (
 	maxEntry = entryHead + MaxDialog
 )
 
+var blankHead [entryHead]byte
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func appendAnswered(dst []byte, d *Dialog) ([]byte, error) {
 	from := len(dst)
-	dst = append(dst, make([]byte, entryHead)...)
+	dst = append(dst, blankHead[:]...)
 	dst, err := d.Append(dst)
 	if err != nil {
 		return dst[:from], err
@@ -33,7 +35,7 @@ func appendAnswered(dst []byte, d *Dialog) ([]byte, error) {
 
 func appendEnded(dst []byte, call CallID) []byte {
 	from := len(dst)
-	dst = append(dst, make([]byte, entryHead)...)
+	dst = append(dst, blankHead[:]...)
 	dst = append(dst, call[:]...)
 	sealEntry(dst[from:], kindEnded)
 	return dst

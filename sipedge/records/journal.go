@@ -137,14 +137,16 @@ func (j *Journal) unlock() {
 	}
 }
 
-// Answered implements Keeper.
+// Answered implements Keeper. The entry is made where it will wait: that takes
+// less time under the lock than a copy costs the collector.
 func (j *Journal) Answered(d *Dialog) error {
-	var room [entryHead + MaxDialog]byte
-	entry, err := appendAnswered(room[:0], d)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	before, again := j.kept[d.Call]
-	if err == nil && (j.closed || j.held+len(entry) > j.o.WaitingBytes || !again && len(j.kept) >= j.o.MaxDialogs) {
+	from := len(j.waiting)
+	queue, err := appendAnswered(j.waiting, d)
+	size := len(queue) - from
+	if err == nil && (j.closed || j.held+size > j.o.WaitingBytes || !again && len(j.kept) >= j.o.MaxDialogs) {
 		err = ErrFull
 	}
 	if err != nil {
@@ -152,8 +154,8 @@ func (j *Journal) Answered(d *Dialog) error {
 		return err
 	}
 	j.kept[d.Call] = before
-	j.held += len(entry)
-	j.enqueue(entry)
+	j.held += size
+	j.queued(queue)
 	return nil
 }
 
@@ -168,17 +170,15 @@ func (j *Journal) Ended(call CallID) {
 	}
 	delete(j.kept, call)
 	j.live -= int64(at.size)
-	var room [entryHead + len(call)]byte
-	j.enqueue(appendEnded(room[:0], call))
+	j.queued(appendEnded(j.waiting, call))
 }
 
-// enqueue is called with mu held.
-func (j *Journal) enqueue(entry []byte) {
+// queued is called with mu held and with one more entry than waiting had.
+func (j *Journal) queued(queue []byte) {
 	if len(j.waiting) == 0 {
 		ring(j.wake)
 	}
-	j.waiting = append(j.waiting, entry...)
-	if len(j.waiting) >= j.o.FlushBytes {
+	if j.waiting = queue; len(queue) >= j.o.FlushBytes {
 		ring(j.soon)
 	}
 }

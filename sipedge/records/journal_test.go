@@ -447,3 +447,18 @@ func BenchmarkJournalAnsweredEnded(b *testing.B) {
 	}
 	closeJournal(b, j)
 }
+
+func TestJournalAnsweredDoesNotAllocate(t *testing.T) {
+	j, _ := openJournal(t, t.TempDir(), JournalOptions{FlushEvery: time.Hour})
+	d := numbered(1)
+	for range 2000 {
+		j.Answered(d)
+	}
+	j.mu.Lock()
+	j.waiting, j.held = j.waiting[:0], 0
+	j.mu.Unlock()
+	if n := testing.AllocsPerRun(200, func() { j.Answered(d); j.Ended(d.Call) }); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+	closeJournal(t, j)
+}

@@ -60,7 +60,7 @@ func (l *Layer) bindUDP(ctx context.Context, p *port, i uint8, network string) e
 			pc.Close()
 		}
 		for _, s := range p.sockets {
-			s.pc.Close()
+			s.close()
 		}
 		return err
 	}

@@ -41,6 +41,16 @@ func (l *Layer) Connect(p Proto, listener uint8, to netip.AddrPort, t *TLSTarget
 	return c.flow, nil
 }
 
+// Accepted is the flow of the connection that a peer has opened from exactly this
+// address. A dialog's requests may go back over it: behind that port nobody
+// else listens, and a new connection to it would reach nobody.
+func (l *Layer) Accepted(p Proto, from netip.AddrPort) (Flow, bool) {
+	if c := l.conns.acceptedFrom(remote{p, unmap(from)}); c != nil {
+		return c.flow, true
+	}
+	return Flow{}, false
+}
+
 // dialed is the whole life of a connection of ours.
 func (l *Layer) dialed(c *conn) {
 	defer l.wg.Done()

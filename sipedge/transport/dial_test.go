@@ -216,13 +216,13 @@ func TestErrorsDoNotEndListeners(t *testing.T) {
 // Closing from inside the sink, with work on every socket, ends everything.
 func TestCloseFromTheSink(t *testing.T) {
 	r := &recorder{}
-	l := start(t, Options{Listeners: listeners("udp 127.0.0.1:0", "tcp 127.0.0.1:0")}, r)
 	r.receive = func(f Flow, m *message.Message) {
 		if m.Method == message.BYE {
-			l.Send(f, m.AppendReply(nil, 200, "OK", nil, f.Peer, nil))
-			l.Close()
+			r.l.Send(f, m.AppendReply(nil, 200, "OK", nil, f.Peer, nil))
+			r.l.Close()
 		}
 	}
+	l := start(t, Options{Listeners: listeners("udp 127.0.0.1:0", "tcp 127.0.0.1:0")}, r)
 	u := dialUDP(t, l.Addr(0))
 	u.Write(request("OPTIONS", 0))
 	r.want(t, "OPTIONS")

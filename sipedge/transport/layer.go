@@ -170,7 +170,7 @@ func (l *Layer) sendDatagram(f Flow, b []byte) error {
 func (l *Layer) closeSockets() {
 	for i := range l.ports {
 		for _, s := range l.ports[i].sockets {
-			s.pc.Close()
+			s.close()
 		}
 		if l.ports[i].accept != nil {
 			l.ports[i].accept.Close()

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,7 +13,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if mode := os.Getenv(serverMode); mode != "" {
+		benchServer(mode)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // seen is what a test's sink was told.
 type seen struct {
@@ -31,8 +37,6 @@ type recorder struct {
 	standing func(f Flow, names []string) Standing
 	receive  func(f Flow, m *message.Message)
 	answer   bool // answer requests with 200 and refusals with their code
-
-	mu sync.Mutex
 }
 
 func (r *recorder) Standing(f Flow, names []string) Standing {

@@ -12,76 +12,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sender is one sendto under way. They are pooled, because the closure that
-// RawConn.Control wants would otherwise be made for every datagram.
-type sender struct {
-	b     []byte
-	name  unix.RawSockaddrInet6
-	size  uintptr
-	errno syscall.Errno
-	call  func(fd uintptr)
-}
-
-func newSender() *sender {
-	sd := &sender{}
-	sd.call = func(fd uintptr) {
-		var p unsafe.Pointer
-		if len(sd.b) > 0 {
-			p = unsafe.Pointer(&sd.b[0])
-		}
-		for range 2 {
-			_, _, sd.errno = unix.Syscall6(unix.SYS_SENDTO, fd, uintptr(p), uintptr(len(sd.b)), unix.MSG_DONTWAIT,
-				uintptr(unsafe.Pointer(&sd.name)), sd.size)
-			// A pending ICMP error belongs to an earlier datagram; asking for it
-			// clears it, and this one has not been sent.
-			if sd.errno != unix.ECONNREFUSED && sd.errno != unix.EINTR {
-				return
-			}
-		}
-	}
-	return sd
-}
-
 // send gives b to the kernel at once or returns why not: EAGAIN when the send
 // buffer is full, EMSGSIZE beyond 65507 bytes.
-func (bt *batch) send(b []byte, to netip.AddrPort) error {
-	sd := bt.senders.Get().(*sender)
-	if !sd.address(to, bt.six) {
-		bt.senders.Put(sd)
+func (k *kernelSocket) send(b []byte, to netip.AddrPort) error {
+	var name unix.RawSockaddrInet6
+	size := address(&name, to, k.six)
+	if size == 0 {
 		return &net.AddrError{Err: "not reachable from a socket of this family", Addr: to.String()}
 	}
-	sd.b = b
-	err := bt.rc.Control(sd.call)
-	errno := sd.errno
-	sd.b = nil
-	bt.senders.Put(sd)
-	if err == nil && errno != 0 {
-		return errno
+	if !k.enter() {
+		return net.ErrClosed
 	}
-	return err
+	defer k.leave()
+	for try := 0; ; try++ {
+		_, _, errno := syscall.Syscall6(unix.SYS_SENDTO, uintptr(k.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+			unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&name)), size)
+		switch {
+		case errno == 0:
+			return nil
+		case try == 0 && (errno == unix.ECONNREFUSED || errno == unix.EINTR):
+			// A pending ICMP error belongs to an earlier datagram; asking for it
+			// cleared it, and this one has not been sent.
+		default:
+			return errno
+		}
+	}
 }
 
-// address writes to as the socket's family wants it.
-func (sd *sender) address(to netip.AddrPort, six bool) bool {
+// address writes to as the socket's family wants it and returns its size, 0 when
+// that family cannot reach it.
+func address(name *unix.RawSockaddrInet6, to netip.AddrPort, six bool) uintptr {
 	a := to.Addr()
-	if !six {
-		if !a.Is4() && !a.Is4In6() {
-			return false
-		}
-		four := (*unix.RawSockaddrInet4)(unsafe.Pointer(&sd.name))
+	switch {
+	case !a.IsValid(), !six && !a.Is4() && !a.Is4In6():
+		return 0
+	case !six:
+		four := (*unix.RawSockaddrInet4)(unsafe.Pointer(name))
 		*four = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: swap(to.Port()), Addr: a.As4()}
-		sd.size = unix.SizeofSockaddrInet4
-		return true
+		return unix.SizeofSockaddrInet4
 	}
-	if !a.IsValid() {
-		return false
-	}
-	sd.name = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: swap(to.Port()), Addr: a.As16()}
-	sd.size = unix.SizeofSockaddrInet6
+	*name = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: swap(to.Port()), Addr: a.As16()}
 	if z := a.Zone(); z != "" {
-		sd.name.Scope_id = scope(z)
+		name.Scope_id = scope(z)
 	}
-	return true
+	return unix.SizeofSockaddrInet6
 }
 
 // scope is the index of a zone, given as a number (as source does) or a name.

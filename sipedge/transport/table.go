@@ -13,6 +13,7 @@ type connTable struct {
 	mu       sync.RWMutex
 	byNumber map[uint32]*conn
 	byPeer   map[peerKey]*conn // those we opened; RFC 5923: never a peer's
+	theirs   map[remote]*conn  // those peers opened, by exactly where from
 	sources  map[netip.Addr]int
 	accepted int // connections of peers
 	unproven int // of these, standing not yet known
@@ -29,7 +30,14 @@ type peerKey struct {
 	target   *TLSTarget
 }
 
+// remote is the far end of a connection that its peer has opened.
+type remote struct {
+	proto Proto
+	peer  netip.AddrPort
+}
+
 func (t *connTable) init() {
+	t.theirs = map[remote]*conn{}
 	t.byNumber = map[uint32]*conn{}
 	t.byPeer = map[peerKey]*conn{}
 	t.sources = map[netip.Addr]int{}
@@ -80,7 +88,15 @@ func (t *connTable) prove(c *conn) bool {
 		return false
 	}
 	t.unproven--
+	t.theirs[remote{c.flow.Proto, c.flow.Peer}] = c
 	return true
+}
+
+// acceptedFrom is the live connection that a peer opened from exactly this address.
+func (t *connTable) acceptedFrom(r remote) *conn {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.theirs[r]
 }
 
 // number gives the next number. They are never reused, so that a message for a
@@ -129,6 +145,9 @@ func (t *connTable) remove(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.byNumber, c.flow.Conn)
+	if r := (remote{c.flow.Proto, c.flow.Peer}); !c.opened && t.theirs[r] == c {
+		delete(t.theirs, r)
+	}
 	if c.opened {
 		t.opened--
 		if t.byPeer[c.key] == c {

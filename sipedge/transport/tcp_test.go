@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -186,9 +187,10 @@ func TestTCPSlowlorisAndIdle(t *testing.T) {
 }
 
 func TestTCPCapsAndStrangers(t *testing.T) {
-	known := true
+	var known atomic.Bool
+	known.Store(true)
 	r := &recorder{standing: func(Flow, []string) Standing {
-		if known {
+		if known.Load() {
 			return Trunk
 		}
 		return Stranger
@@ -209,7 +211,7 @@ func TestTCPCapsAndStrangers(t *testing.T) {
 	}
 	conns[0].Close()
 	r.want(t, "lost")
-	known = false
+	known.Store(false)
 	if got := closed(t, dialTCP(t, l.Addr(0))); got != "" {
 		t.Errorf("a stranger heard %q", got)
 	}

@@ -19,9 +19,9 @@ const maxUDP = 65536
 type socket struct {
 	l        *Layer
 	listener uint8
-	pc       net.PacketConn
 	msg      message.Message
-	batch    *batch // the kernel's sockets where the system has recvmmsg; else nil
+	kernel   *kernelSocket  // the kernel's sockets on Linux, else nil and
+	pc       net.PacketConn // package net's, or a test's
 }
 
 // addrPorts is what a PacketConn offers that spares an allocation per address.
@@ -32,12 +32,35 @@ type addrPorts interface {
 
 func newSocket(l *Layer, listener uint8, pc net.PacketConn) (*socket, error) {
 	s := &socket{l: l, listener: listener, pc: pc}
-	if c, ok := pc.(*net.UDPConn); ok {
-		if err := s.tune(c); err != nil {
-			return nil, err
-		}
+	c, ok := pc.(*net.UDPConn)
+	if !ok {
+		return s, nil
 	}
+	k, err := takeOver(c)
+	if k == nil {
+		return s, err
+	}
+	if got := k.room(); got < socketBuffer {
+		l.o.Logf(int(slog.LevelWarn), "the kernel gave a small receive buffer; raise net.core.rmem_max",
+			"listener", l.o.Listeners[listener].Name, "bytes", got, "wanted", socketBuffer)
+	}
+	s.kernel, s.pc = k, nil
 	return s, nil
+}
+
+func (s *socket) close() {
+	if s.kernel != nil {
+		s.kernel.close()
+		return
+	}
+	s.pc.Close()
+}
+
+func (s *socket) kernelDrops() uint32 {
+	if s.kernel == nil {
+		return 0
+	}
+	return s.kernel.drops()
 }
 
 // read takes datagrams until the Layer closes. No error of the network ends it:
@@ -67,8 +90,10 @@ func (s *socket) read() {
 
 // readSome reads until an error. It returns nil when the Layer closes.
 func (s *socket) readSome() error {
-	if s.batch != nil {
-		return s.batch.read(s)
+	if s.kernel != nil {
+		return s.kernel.read(func(b []byte, from netip.AddrPort) {
+			s.l.datagram(&s.msg, s.listener, b, from)
+		})
 	}
 	buf := make([]byte, maxUDP)
 	c, direct := s.pc.(addrPorts)
@@ -92,8 +117,8 @@ func (s *socket) readSome() error {
 
 // send gives one datagram to the kernel, which takes it at once or not at all.
 func (s *socket) send(b []byte, to netip.AddrPort) error {
-	if s.batch != nil {
-		return s.batch.send(b, to)
+	if s.kernel != nil {
+		return s.kernel.send(b, to)
 	}
 	if c, ok := s.pc.(addrPorts); ok {
 		_, err := c.WriteToUDPAddrPort(b, to)

@@ -9,21 +9,23 @@ import (
 	"syscall"
 )
 
-// batch is what Linux has; elsewhere package net reads and sends.
-type batch struct{}
+// kernelSocket is what Linux has; elsewhere package net reads and sends.
+type kernelSocket struct{}
 
-func (*batch) read(*socket) error                { return errors.ErrUnsupported }
-func (*batch) send([]byte, netip.AddrPort) error { return errors.ErrUnsupported }
-
-// tune asks for large buffers and takes what the system gives.
-func (s *socket) tune(c *net.UDPConn) error {
+// takeOver asks for large buffers, takes what the system gives, and leaves the
+// socket with package net.
+func takeOver(c *net.UDPConn) (*kernelSocket, error) {
 	c.SetReadBuffer(socketBuffer)
 	c.SetWriteBuffer(socketBuffer)
-	return nil
+	return nil, nil
 }
+
+func (*kernelSocket) read(func([]byte, netip.AddrPort)) error { return errors.ErrUnsupported }
+func (*kernelSocket) send([]byte, netip.AddrPort) error       { return errors.ErrUnsupported }
+func (*kernelSocket) room() int                               { return 0 }
+func (*kernelSocket) drops() uint32                           { return 0 }
+func (*kernelSocket) close()                                  {}
 
 func sharePort(syscall.RawConn) error {
 	return errors.New("several sockets on one port need Linux; set sockets to 1")
 }
-
-func (s *socket) kernelDrops() uint32 { return 0 }

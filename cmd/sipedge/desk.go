@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/speakops/sipedge/configs"
+	"github.com/speakops/sipedge/sipedge"
+	"github.com/speakops/sipedge/sipedge/admin"
+	"github.com/speakops/sipedge/sipedge/observe"
+	"github.com/speakops/sipedge/sipedge/records"
+)
+
+// desk is what an edge writes on: its records and the journal of its dialogs.
+type desk struct {
+	encoder         *records.Encoder
+	decisions, cdrs sipedge.Lines
+	logs            map[string]*records.Log
+	journal         *records.Journal
+	adopted         []records.Dialog
+}
+
+// openDesk opens the files under data_dir; also is told of every CDR too.
+func openDesk(cfg *configs.Edge, also sipedge.Lines) (*desk, error) {
+	d := &desk{encoder: &records.Encoder{Edge: cfg.Edge.ID}, logs: map[string]*records.Log{}}
+	dir := filepath.Join(cfg.Edge.DataDir, "records")
+	for _, one := range []struct {
+		how, name string
+		into      *sipedge.Lines
+	}{{cfg.Records.Decisions, "decisions", &d.decisions}, {cfg.Records.CDR, "cdr", &d.cdrs}} {
+		if one.how != "file" {
+			continue
+		}
+		l, err := records.OpenLog(records.LogOptions{Dir: dir, Name: one.name, Edge: cfg.Edge.ID, MaxBytes: int64(cfg.Records.MaxBytes)})
+		if err != nil {
+			return nil, err
+		}
+		d.logs[one.name] = l
+		*one.into = l
+	}
+	if also != nil {
+		d.cdrs = both{also, d.cdrs}
+	}
+	var err error
+	d.journal, d.adopted, err = records.OpenJournal(filepath.Join(cfg.Edge.DataDir, "journal"), records.JournalOptions{})
+	return d, err
+}
+
+// both hands each line to two takers; the second may be nil.
+type both [2]sipedge.Lines
+
+// Append implements sipedge.Lines.
+func (b both) Append(line []byte) bool {
+	ok := b[0].Append(line)
+	return (b[1] == nil || b[1].Append(line)) && ok
+}
+
+// lost yields what found no room in the records.
+func (d *desk) lost(yield func(log string, n uint64)) {
+	for name, l := range d.logs {
+		yield(name, l.Stats().Lost)
+	}
+}
+
+// close writes what waits, for at most five seconds.
+func (d *desk) close(log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := d.journal.Close(ctx)
+	for _, l := range d.logs {
+		err = errors.Join(err, l.Close(ctx))
+	}
+	if err != nil {
+		log.Error("records are not all on disk", "error", err)
+	}
+}
+
+// openAdmin opens the windows: health, metrics, status, and the few changes that
+// are allowed while the edge runs.
+func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *desk, r admin.Reloader, level *slog.LevelVar, log *slog.Logger) (*admin.Server, error) {
+	o := admin.Options{Address: cfg.Admin.Listen.String()}
+	for _, t := range cfg.Admin.Tokens {
+		role, err := admin.ParseRole(t.Role)
+		if err != nil {
+			return nil, badConfig{err}
+		}
+		o.Tokens = append(o.Tokens, admin.Token{Name: t.Name, Role: role, Hash: t.Hash})
+	}
+	if cfg.Admin.TLS != nil {
+		var err error
+		if o.TLS, err = cfg.Admin.TLS.Config(); err != nil {
+			return nil, badConfig{err}
+		}
+	}
+	p := admin.Parts{
+		Health: edge, Status: edge, Gateways: edge, Trunks: edge, Level: level, Reload: r, Log: log,
+		Panicked: edge.Metrics().Panicked,
+	}
+	if cfg.Telemetry.Prometheus {
+		from := edge.Sources()
+		from.RecordsLost = d.lost
+		exporter, err := observe.NewExporter(edge.Metrics(), from)
+		if err != nil {
+			return nil, err
+		}
+		p.Metrics = exporter
+	}
+	return admin.Open(ctx, o, p)
+}

@@ -1,0 +1,153 @@
+package sipedge
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/speakops/sipedge/sipedge/admin"
+	"github.com/speakops/sipedge/sipedge/observe"
+)
+
+// Sources is what Prometheus may ask an edge.
+func (e *Edge) Sources() observe.Sources {
+	return observe.Sources{
+		Drops: e.drops,
+		Messages: func(yield func(direction, transport string, n uint64)) {
+			if e.state.Load() == starting {
+				return // no sockets yet
+			}
+			c := e.layer.Counters()
+			for p := range c.Received {
+				yield("in", transportName(p), c.Received[p].Load())
+				yield("out", transportName(p), c.Sent[p].Load())
+			}
+		},
+		GatewayUp: func(yield func(gateway string, up bool)) {
+			w := e.world.Load()
+			for _, h := range w.gateways {
+				yield(string(h.id), w.set.Alive(h.index))
+			}
+		},
+		Ready:      func() bool { return len(e.Health().Reasons) == 0 },
+		Numbers:    e.parts.Table.Len,
+		TableAge:   e.tableAge,
+		ClockError: func() time.Duration { return e.clock.Now().Width() / 2 },
+	}
+}
+
+func transportName(p int) string { return [...]string{"udp", "tcp", "tls"}[p] }
+
+// tableAge is how long ago the store last confirmed the table; a year stands for never.
+func (e *Edge) tableAge() time.Duration {
+	at, ok := e.parts.Freshness.Confirmed()
+	if !ok {
+		return 365 * 24 * time.Hour
+	}
+	return max(0, time.Since(at))
+}
+
+// Health implements admin.Health.
+func (e *Edge) Health() (r admin.Report) {
+	details := map[string]string{
+		"starting":         "listeners are not up yet",
+		"draining":         "the edge is stopping; calls in progress finish",
+		"table_not_loaded": "the numbers have not been loaded from Redis yet",
+	}
+	for _, why := range e.Ready() {
+		r.Reasons = append(r.Reasons, admin.Reason{Because: why, Detail: details[why]})
+	}
+	w := e.world.Load()
+	if age := e.tableAge(); age > staleAfter && age < 365*24*time.Hour {
+		r.Degraded = append(r.Degraded, admin.Reason{Because: "table_age",
+			Detail: "Redis has not confirmed the table for " + age.Round(time.Second).String() + "; known numbers are served, unknown ones are sent elsewhere after " + w.routing.MaxAge.String()})
+	}
+	for id, r2 := range w.routes {
+		dark := len(r2.hops) > 0
+		for _, h := range r2.hops {
+			dark = dark && !w.set.Alive(h.index)
+		}
+		if dark {
+			r.Degraded = append(r.Degraded, admin.Reason{Because: "route_dark", Detail: "no gateway of route " + string(id) + " is alive; calls still try them"})
+		}
+	}
+	return r
+}
+
+// staleAfter is the age from which the table is worth a word: several polls.
+const staleAfter = 5 * time.Second
+
+// Status implements admin.StatusReader.
+func (e *Edge) Status() admin.Status {
+	w := e.world.Load()
+	s := admin.Status{
+		Edge: e.parts.Config.Edge.ID, Started: e.epoch, Draining: e.state.Load() == draining,
+		InFlight: int(e.metrics.InFlight.Value()), Held: int(e.metrics.Held.Value()), Dialogs: int(e.metrics.Dialogs.Value()),
+		Numbers: e.parts.Table.Len(), TableAge: e.tableAge().Seconds(), ClockError: (e.clock.Now().Width() / 2).Seconds(),
+	}
+	for i := range w.listeners {
+		if e.state.Load() == starting {
+			break // no sockets yet
+		}
+		l := &w.listeners[i]
+		s.Listeners = append(s.Listeners, admin.Listener{
+			Name: l.name, Transport: l.proto.String(), Address: e.layer.Addr(i).String(), Advertise: e.parts.Config.SIP.Listen[i].Advertise,
+		})
+	}
+	return s
+}
+
+// Gateways implements admin.GatewayLister.
+func (e *Edge) Gateways() []admin.Gateway {
+	w := e.world.Load()
+	var out []admin.Gateway
+	seen := map[[2]string]int{}
+	for _, st := range w.set.States() {
+		key := [2]string{st.Route, st.Gateway}
+		at, ok := seen[key]
+		if !ok {
+			at = len(out)
+			seen[key] = at
+			since := st.Since
+			out = append(out, admin.Gateway{Gateway: st.Gateway, Route: st.Route, State: st.State.String(), Because: string(st.Reason), Detail: st.Detail, Since: &since})
+		}
+		if st.Address.IsValid() {
+			out[at].Addresses = append(out[at].Addresses, st.Proto.String()+":"+st.Address.String())
+		}
+	}
+	for _, h := range w.gateways {
+		at, ok := seen[[2]string{string(h.route.ID), string(h.id)}]
+		if !ok {
+			continue
+		}
+		out[at].URI = "sip:" + h.uri
+		for _, g := range h.route.Gateways {
+			if g.Index == h.index {
+				out[at].Priority, out[at].Weight = g.Priority, g.Weight
+			}
+		}
+	}
+	return out
+}
+
+// Trunks implements admin.TrunkLister.
+func (e *Edge) Trunks() []admin.Trunk {
+	w := e.world.Load()
+	var out []admin.Trunk
+	for i, t := range e.parts.Config.Trunks {
+		one := admin.Trunk{
+			Trunk: t.ID, Profile: t.Profile, TLSSubject: t.TLSSubject, Up: w.trunks[i].limits.Up(),
+			Concurrent: t.Limits.Concurrent, CPS: t.Limits.CPS, Burst: t.Limits.Burst,
+		}
+		for _, s := range t.Sources {
+			one.Sources = append(one.Sources, s.String())
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// Metrics are the counters the edge counts in.
+func (e *Edge) Metrics() *observe.Metrics { return e.metrics }
+
+// Log is where the edge logs.
+func (e *Edge) Log() *slog.Logger { return e.log }
