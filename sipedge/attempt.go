@@ -61,7 +61,7 @@ func (s *shard) overTCP(inv *invite, m *message.Message, i int, now call.Instant
 // overTarget builds and sends the INVITE of leg i over the target's own transport.
 func (s *shard) overTarget(inv *invite, m *message.Message, i int, t gateway.Target, now call.Instant) bool {
 	l := &inv.legs[i]
-	out := inv.world.listenerFor(inv.route.listener, t.Proto, t.Addr.Addr())
+	out := inv.world.listenerFor(l.hop.route.listener, t.Proto, t.Addr.Addr())
 	if out < 0 {
 		s.edge.log.Warn("no listener can reach the gateway", "gateway", l.hop.id, "address", t.Addr.String())
 		return false

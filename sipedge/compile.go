@@ -198,6 +198,8 @@ func (w *world) addRoutes(c *configs.Edge, e *Edge) (list []gateway.Gateway, err
 				AfterAnnouncement: r.FailoverAfterProgress == "announcement",
 			},
 		}
+		one.reaping = one.rules
+		one.reaping.ReapLate = true
 		one.ID, one.Builtin = routing.RouteID(r.ID), r.Builtin
 		if err := one.Authority.UnmarshalText([]byte(r.Authority)); err != nil {
 			return nil, fmt.Errorf("route %s: %w", r.ID, err)

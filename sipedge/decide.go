@@ -100,21 +100,41 @@ func (s *shard) numberAdmits(inv *invite, now call.Instant) bool {
 func (s *shard) targeted(inv *invite, now call.Instant) call.Event {
 	inv.targets, inv.hops = inv.targets[:0], inv.hops[:0]
 	d := &inv.decision
-	for _, at := range d.Order.At[:d.Order.N] {
-		if int(at) >= len(inv.route.hops) {
+	known := s.addRoute(inv, inv.route, &d.Order)
+	if d.Rescue != nil && d.RescueBecause == routing.PSAP {
+		// An emergency service that calls back may reach either side (RFC 7090).
+		known = s.addRoute(inv, inv.world.routes[d.Rescue.ID], &d.RescueOrder) && known
+	}
+	if !known && !inv.resolved {
+		inv.resolved = true
+		s.resolve(inv)
+		return call.Event{Kind: call.Wait, At: now + call.Instant(1100*time.Millisecond)}
+	}
+	return call.Event{Kind: call.Carry, Targets: inv.targets, Rules: inv.rules()}
+}
+
+// addRoute adds the addresses of a route's gateways; false when some are not known yet.
+func (s *shard) addRoute(inv *invite, r *route, o *routing.Order) bool {
+	known := true
+	for _, at := range o.At[:o.N] {
+		if int(at) >= len(r.hops) {
 			continue
 		}
-		h := inv.route.hops[at]
+		h := r.hops[at]
 		addrs, ready := inv.world.set.Targets(h.index, s.targets[:0])
 		s.targets = addrs[:0]
-		if !ready && !inv.resolved {
-			inv.resolved = true
-			s.resolve(inv)
-			return call.Event{Kind: call.Wait, At: now + call.Instant(1100*time.Millisecond)}
-		}
+		known = known && ready
 		inv.addTargets(h, addrs)
 	}
-	return call.Event{Kind: call.Carry, Targets: inv.targets, Rules: &inv.route.rules}
+	return known
+}
+
+// rules are those of the route, with what the trunk's profile has to say.
+func (inv *invite) rules() *call.Rules {
+	if inv.trunk.profile.Late == profile.LateAckBye {
+		return &inv.route.reaping
+	}
+	return &inv.route.rules
 }
 
 func (inv *invite) addTargets(h *hop, addrs []gateway.Target) {

@@ -96,6 +96,7 @@ func (s *shard) newInvite() *invite {
 	if n := len(s.invites); n > 0 {
 		inv := s.invites[n-1]
 		s.invites = s.invites[:n-1]
+		inv.dead = false
 		return inv
 	}
 	return &invite{}
@@ -107,6 +108,7 @@ func (inv *invite) gone(s *shard) {
 	if len(s.invites) < maxBuffers {
 		call, legs, targets, hops := inv.call, inv.legs[:0], inv.targets[:0], inv.hops[:0]
 		*inv = invite{call: call, legs: legs, targets: targets, hops: hops}
+		inv.dead, inv.pos = true, -1 // until somebody takes it again: a step may still hold it
 		s.invites = append(s.invites, inv)
 	}
 }
@@ -191,7 +193,7 @@ func (s *shard) then(ev call.Event) { s.events = append(s.events, ev) }
 func (s *shard) grant(inv *invite, ef call.Effect, m *message.Message, now call.Instant) {
 	switch ef.Kind {
 	case call.Decide:
-		s.decide(inv, now)
+		s.then(s.decide(inv, now))
 	case call.Attempt:
 		s.attempt(inv, ef, now)
 	case call.Repeat:

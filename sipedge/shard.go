@@ -176,3 +176,27 @@ func (s *shard) keep(buf, b []byte) []byte {
 
 // callID names one call for CDRs and route tokens.
 type callID = records.CallID
+
+// busy says whether the shard has calls, or requests of others, under way.
+func (s *shard) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.dialogs) > 0 {
+		return true
+	}
+	for _, tx := range s.servers {
+		for ; tx != nil; tx = tx.head().next {
+			if x, ok := tx.(*exchange); ok && x.done == nil && !x.x.Answered() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// close stops the shard's alarm.
+func (s *shard) close() {
+	s.mu.Lock()
+	s.alarm.Stop()
+	s.mu.Unlock()
+}

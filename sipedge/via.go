@@ -1,11 +1,11 @@
 package sipedge
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"net/netip"
 
 	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/message/token"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
 
@@ -48,7 +48,7 @@ func (s *shard) branchFor(o *origin, attempt int) (b branch, key uint64) {
 	mac := s.branchSum(raw[:branchHead], o.via.Branch, o.via.SentBy, o.source, o.class)
 	copy(raw[branchHead:], mac[:branchMAC])
 	copy(b[:], cookie)
-	base64.RawURLEncoding.Encode(b[len(cookie):], raw[:])
+	token.Text.Encode(b[len(cookie):], raw[:])
 	return b, binary.LittleEndian.Uint64(raw[branchHead:])
 }
 
@@ -68,7 +68,7 @@ func parseBranch(text []byte) (raw [branchRaw]byte, key uint64, ok bool) {
 	if len(text) != branchLen || string(text[:len(cookie)]) != string(cookie) {
 		return raw, 0, false
 	}
-	if _, err := base64.RawURLEncoding.Decode(raw[:], text[len(cookie):]); err != nil {
+	if _, err := token.Text.Decode(raw[:], text[len(cookie):]); err != nil {
 		return raw, 0, false
 	}
 	return raw, binary.LittleEndian.Uint64(raw[branchHead:]), true
@@ -90,7 +90,7 @@ func (s *shard) tagFor(m *message.Message) (tag [tagLen]byte) {
 	b = append(b, m.CallID...)
 	s.scratch = b[:0]
 	sum := s.edge.world.Load().ring.Sum(b)
-	base64.RawURLEncoding.Encode(tag[:], sum[:tagLen*6/8])
+	token.Text.Encode(tag[:], sum[:tagLen*6/8])
 	return tag
 }
 

@@ -94,7 +94,8 @@ type route struct {
 	routing.Route
 	hash     uint32
 	rules    call.Rules
-	listener int // -1: by protocol
+	reaping  call.Rules // the same, for trunks whose profile has late answers ended
+	listener int        // -1: by protocol
 	hops     []*hop
 }
 

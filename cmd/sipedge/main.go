@@ -28,6 +28,7 @@ const (
 // commands is the command line; each command lives in the file of its name.
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Carry calls, until SIGTERM; then finish those in progress and end."`
+	Dev     devCmd     `cmd:"" help:"Start everything a first call needs on this machine; with --call, place that call too."`
 	Check   checkCmd   `cmd:"" help:"Read a configuration and list every mistake in it, with line numbers."`
 	Numbers NumbersCmd `cmd:"" help:"Move number records into the store."`
 	Version versionCmd `cmd:"" help:"Print what this program was built from."`

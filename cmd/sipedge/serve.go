@@ -184,7 +184,7 @@ func loading(ctx context.Context, f *feed.Feed, rdb redis.UniversalClient, log *
 // and their memory is reused. GOGC in the environment wins.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+		debug.SetGCPercent(200)
 	}
 }
 

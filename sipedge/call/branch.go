@@ -107,9 +107,25 @@ func (c *Call) patience(b *branch, now Instant) Instant {
 	return now.plus(TimerC) // reset by every 101 to 199, section 16.7 step 2
 }
 
+// linger leaves an unanswered branch waiting for its first provisional, to be
+// cancelled then. Sending the INVITE again would only wake a phone for that.
+func (b *branch) linger(now Instant) {
+	b.cancel = cancelWanted
+	b.repeat.stop()
+	b.giveUp = now.plus(Lifetime)
+}
+
 // abandon lets a branch live on only to be cancelled.
 func (c *Call) abandon(i int, now Instant, out []Effect) []Effect {
-	c.branches[i].abandoned = true
+	b := &c.branches[i]
+	if b.abandoned || !b.open() {
+		return out
+	}
+	b.abandoned = true
+	if b.state == calling {
+		b.linger(now)
+		return out
+	}
 	return c.cancelBranch(i, now, out)
 }
 
@@ -120,12 +136,7 @@ func (c *Call) cancelBranch(i int, now Instant, out []Effect) []Effect {
 		return out
 	}
 	if b.state == calling {
-		b.cancel = cancelWanted
-		if b.abandoned {
-			// Sending the INVITE again would only wake a phone to be cancelled.
-			b.repeat.stop()
-			b.giveUp = now.plus(Lifetime)
-		}
+		b.cancel = cancelWanted // a provisional may still be on its way: the INVITE goes on
 		return out
 	}
 	return c.sendCancel(i, now, out)
@@ -171,22 +182,17 @@ func (c *Call) tickBranch(i int, now Instant, out []Effect) []Effect {
 func (c *Call) timeout(i int, now Instant, out []Effect) []Effect {
 	b := &c.branches[i]
 	switch {
-	case b.cancel == cancelSent, b.abandoned, c.state != Proceeding:
+	case b.abandoned, c.state != Proceeding:
 		b.state = gone
-		if b.abandoned {
-			return out
-		}
-		return c.failed(i, 0, now, out)
-	case b.state == calling && (c.rules.InDialog || c.canceled):
+		return out
+	case b.cancel == cancelSent || b.cancel == cancelDone: // section 9.1: it counts as cancelled
 		b.state = gone
 		return c.failed(i, 0, now, out)
 	case b.state == calling:
-		if !c.mayFailOver(0, now) {
-			b.state = gone
-			return c.failed(i, 0, now, out)
-		}
+		// Timer B, or a gateway that is too slow for us: it may wake up yet, and
+		// then its phone must not ring for nobody.
 		out = c.abandon(i, now, out)
-		return c.attempt(now, out)
+		return c.failed(i, 0, now, out)
 	case b.ringing:
 		if c.ending == Open {
 			c.ending = Unanswered

@@ -74,10 +74,7 @@ func (x *Exchange) response(code int, now Instant, out []Effect) []Effect {
 		return out // a retransmission: section 17.1.2.2, Completed
 	}
 	if code < 200 {
-		if code != 100 && x.server == exTrying {
-			x.proceeding = true
-			out = append(out, Effect{Kind: Relay, Code: code})
-		}
+		// RFC 4320 section 4.1: no provisional but a late 100 of our own travels on.
 		x.repeat.every = T2 // Proceeding: E fires at T2
 		return out
 	}

@@ -83,7 +83,10 @@ func (c *Call) tick(now Instant, out []Effect) []Effect {
 // late is the setup deadline: whatever the gateways do, the caller is told.
 func (c *Call) late(now Instant, out []Effect) []Effect {
 	ending := GatewaysFailed
-	if c.alerted {
+	switch {
+	case c.canceled:
+		ending = Canceled
+	case c.alerted:
 		ending = Unanswered
 	}
 	return c.finish(ending, false, now, out)
@@ -112,9 +115,9 @@ func (c *Call) response(i, code int, now Instant, out []Effect) []Effect {
 		return c.provisional(i, code, now, out)
 	case code < 300:
 		return c.answered(i, code, now, out)
-	case b.state == completed:
+	case b.state == completed || b.state == gone:
 		return append(out, Effect{Kind: SendAck, Branch: i}) // section 17.1.1.2
-	case b.state == accepted || b.state == gone:
+	case b.state == accepted:
 		return out
 	default:
 		b.state = completed
@@ -147,7 +150,8 @@ func (c *Call) answered(i, code int, now Instant, out []Effect) []Effect {
 		c.end = now.plus(Lifetime) // timer L
 		out = append(out, Effect{Kind: Relay, Branch: i, Code: code})
 		return c.abandonAll(now, out)
-	case c.ending == Answered && (i == c.winner || !c.rules.ReapLate):
+	case c.ending == Answered && (i == c.winner || !c.rules.ReapLate), c.rules.InDialog:
+		// Inside a dialog a BYE would end the call itself.
 		return append(out, Effect{Kind: Relay, Branch: i, Code: code})
 	default:
 		return append(out, Effect{Kind: Reap, Branch: i, Code: code})

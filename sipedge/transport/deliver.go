@@ -56,7 +56,10 @@ func (l *Layer) deliver(f Flow, m *message.Message, v gate.Verdict, b []byte) {
 		l.counters.Unreadable.Add(1)
 	case v.Action == gate.Refuse:
 		l.counters.Refused[v.Reason].Add(1)
-		l.sink.Refuse(f, m, &faults[v.Reason])
+		if fault == nil || fault.Code != v.Code() {
+			fault = &faults[v.Reason] // else the parser's words are the more exact ones
+		}
+		l.sink.Refuse(f, m, fault)
 	case fault != nil:
 		l.counters.ParseFaults.Add(1)
 		l.sink.Refuse(f, m, fault)

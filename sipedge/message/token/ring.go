@@ -5,7 +5,6 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -98,9 +97,6 @@ func (k *key) begun(what kind) *block {
 	return &k.text
 }
 
-// encoding is strict, so that every sealed text has exactly one spelling.
-var encoding = base64.RawURLEncoding.Strict()
-
 // Seal appends the sealed token as base64url text of MaxLen characters. callID
 // and callerTag are bound as associated data: a token replayed in another
 // dialog does not open.
@@ -154,18 +150,18 @@ func (r *Ring) seal(dst []byte, what kind, plain, callID, callerTag []byte) []by
 	k.siv.tag(w, k.begun(what), body, callID, callerTag)
 	copy(tag, w.d[:])
 	k.siv.crypt(w, tag, body)
-	return encoding.AppendEncode(dst, w.buf)
+	return Text.AppendEncode(dst, w.buf)
 }
 
 // open returns the plaintext in w's memory.
 func (r *Ring) open(w *work, what kind, text, callID, callerTag []byte) ([]byte, bool) {
 	// The decoder steps over line breaks, which would be a second spelling.
-	size := encoding.DecodedLen(len(text))
+	size := Text.DecodedLen(len(text))
 	if size < 1+tagSize {
 		return nil, false
 	}
 	w.buf = append(w.buf[:0], make([]byte, size)...)
-	n, err := encoding.Decode(w.buf, text)
+	n, err := Text.Decode(w.buf, text)
 	if err != nil || n != size {
 		return nil, false
 	}

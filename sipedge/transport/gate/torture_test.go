@@ -10,7 +10,7 @@ import (
 // finds what can be found by counting and comparing. The rest is the parser's.
 func TestTorture(t *testing.T) {
 	found := map[string]Reason{
-		"badvers": Version, "bigcode": BadStartLine, "clerr": ShortBody, "insuf": Missing, "lwsruri": BadStartLine,
+		"baddn": NoEnd, "badvers": Version, "bigcode": BadStartLine, "clerr": ShortBody, "insuf": Missing, "lwsruri": BadStartLine,
 		"lwsstart": BadStartLine, "mcl01": BadLength, "mismatch01": CSeqMethod, "mismatch02": CSeqMethod,
 		"multi01": Duplicate, "ncl": BadLength, "scalar02": BadCSeq, "scalarlg": BadCSeq, "test": NotSIP, "trws": BadStartLine,
 	}

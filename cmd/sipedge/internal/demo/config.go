@@ -1,0 +1,76 @@
+package demo
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/speakops/sipedge/configs"
+)
+
+// Site is what a demo edge is built on.
+type Site struct {
+	Listen, Admin netip.AddrPort
+	DataDir       string
+	Redis         string // host:port
+	Gateways      []*Gateway
+}
+
+// Prefix of the demo's keys in Redis.
+const Prefix = "dev"
+
+// Config is the configuration of a demo edge: an ordinary file, that nobody has
+// written to disk. Nothing in it limits a newcomer who tries things out.
+func (s Site) Config() (*configs.Edge, error) {
+	edge, _, err := configs.Parse("sipedge dev", []byte(s.yaml()), os.LookupEnv, os.ReadFile)
+	return edge, err
+}
+
+func (s Site) yaml() string {
+	sources := `"127.0.0.0/8", "::1"`
+	if ip := s.Listen.Addr(); !ip.IsLoopback() {
+		sources += fmt.Sprintf(", %q", ip) // phones on this machine call from it
+	}
+	var key [32]byte
+	rand.Read(key[:])
+	gateways := map[bool]string{}
+	for i, g := range s.Gateways {
+		ours := g.Name() == SpeakOpsA
+		gateways[ours] += fmt.Sprintf("\n      - { id: %s, uri: \"sip:%s\", priority: %d }", g.Name(), g.Addr(), i+1)
+	}
+	return strings.NewReplacer(
+		"LISTEN", s.Listen.String(), "ADMIN", s.Admin.String(), "DATA", strings.ReplaceAll(s.DataDir, "'", "''"), "REDIS", s.Redis, "PREFIX", Prefix,
+		"SOURCES", sources, "KEY", hex.EncodeToString(key[:]), "LEGACY", gateways[false], "SPEAKOPS", gateways[true],
+	).Replace(config)
+}
+
+const config = `
+edge: { id: dev, data_dir: 'DATA', token_keys: [ "KEY" ], drain_timeout: 5s }
+sip:
+  listen:
+    - { name: udp, transport: udp, address: "LISTEN" }
+    - { name: tcp, transport: tcp, address: "LISTEN" }
+redis: { addresses: [ "REDIS" ], prefix: PREFIX }
+trunks:
+  - id: local
+    profile: generic
+    sources: [ SOURCES ]
+    default_country: US
+    trust: { identity: true, routing_number: true, test_override: true, psap_callback: true, diagnostics: true }
+routes:
+  - id: legacy-main
+    authority: legacy
+    ring_timeout: 20s
+    gateways:LEGACY
+  - id: speakops-main
+    authority: speakops
+    ring_timeout: 20s
+    gateways:SPEAKOPS
+defaults: { legacy: legacy-main, speakops: speakops-main }
+limits: { per_number: { cps: 0, concurrent: 0 } }
+admin: { listen: "ADMIN" }
+telemetry: { log: { level: warn, format: text, mask_numbers: false } }
+`

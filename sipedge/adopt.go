@@ -1,0 +1,37 @@
+package sipedge
+
+import (
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/records"
+)
+
+// readopt takes over the dialogs of the last run: their places in limits, their
+// longest duration, their CDR.
+func (e *Edge) readopt(list []records.Dialog) {
+	w := e.world.Load()
+	now := e.now()
+	for i := range list {
+		r := &list[i]
+		s := e.shardOf(r.SIPCallID)
+		d := &dialog{id: r.Call, trunk: w.trunkNamed(r.Trunk), held: r.Held, taken: true}
+		d.pos, d.due = -1, call.Never
+		d.cseq = [2]uint32{r.Caller.CSeq, r.Callee.CSeq}
+		d.record, _ = r.Append(nil)
+		if d.trunk != nil && d.held&records.HeldTrunk != 0 {
+			d.trunk.limits.Adopt()
+		}
+		if d.held&records.HeldNumber != 0 {
+			d.pass = e.numbers.Adopt(r.PublicNumber)
+		}
+		left := r.Expires.Sub(e.epoch)
+		s.mu.Lock()
+		s.dialogs[d.id] = d
+		s.timers.set(d, max(now, call.Instant(left)))
+		s.arm(now)
+		s.mu.Unlock()
+		e.metrics.Dialogs.Add(1)
+	}
+	if len(list) > 0 {
+		e.log.Info("dialogs of the last run taken over", "dialogs", len(list))
+	}
+}

@@ -1,0 +1,49 @@
+package sipedge
+
+import (
+	"crypto/tls"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/speakops/sipedge/configs"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// certificates are the listeners' TLS sides; a reload replaces them.
+type certificates struct{ at []atomic.Pointer[tls.Config] }
+
+func (c *certificates) load(cfg *configs.Edge) error {
+	loaded := make([]*tls.Config, len(cfg.SIP.Listen))
+	for i, l := range cfg.SIP.Listen {
+		if protoNamed(l.Transport) != transport.TLS {
+			continue
+		}
+		t, err := l.ServerConfig()
+		if err != nil {
+			return fmt.Errorf("listener %s: %w", l.Name, err)
+		}
+		loaded[i] = t
+	}
+	if c.at == nil {
+		c.at = make([]atomic.Pointer[tls.Config], len(loaded))
+	}
+	for i, t := range loaded {
+		if t != nil {
+			c.at[i].Store(t)
+		}
+	}
+	return nil
+}
+
+func (e *Edge) transportOptions(c *configs.Edge) transport.Options {
+	o := transport.Options{Net: e.parts.Net, PerSourceConns: c.Limits.PerSourceConns}
+	for i, l := range c.SIP.Listen {
+		one := transport.Listener{Name: l.Name, Proto: protoNamed(l.Transport), Address: l.Address, Sockets: l.Sockets}
+		if one.Proto == transport.TLS {
+			one.TLS = e.certs.at[i].Load().Clone()
+			one.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return e.certs.at[i].Load(), nil }
+		}
+		o.Listeners = append(o.Listeners, one)
+	}
+	return o
+}
