@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"bytes"
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/records"
 )
@@ -13,7 +14,7 @@ func (e *Edge) readopt(list []records.Dialog) {
 	for i := range list {
 		r := &list[i]
 		s := e.shardOf(r.SIPCallID)
-		d := &dialog{id: r.Call, trunk: w.trunkNamed(r.Trunk), held: r.Held, taken: true}
+		d := &dialog{id: r.Call, trunk: w.trunkNamed(r.Trunk), held: r.Held, tag: bytes.Clone(r.Callee.Tag), taken: true}
 		d.pos, d.due = -1, call.Never
 		d.cseq = [2]uint32{r.Caller.CSeq, r.Callee.CSeq}
 		d.record, _ = r.Append(nil)

@@ -32,6 +32,7 @@ const FormerFor = time.Hour
 // what was there before live on in it.
 func (e *Edge) compile(c *configs.Edge, before *world) (*world, error) {
 	w := &world{
+		config:   c,
 		edgeHash: token.ID(c.Edge.ID), trunkByHash: map[uint32]*trunk{}, sources: new(bart.Table[[]*claim]),
 		routes: map[routing.RouteID]*route{}, routeByHash: map[uint32]*route{}, former: new(bart.Table[time.Time]),
 		maxDuration: c.Limits.MaxCallDuration, setup: c.Limits.SetupDeadline,

@@ -22,6 +22,7 @@ const (
 	becauseHeldFull    routing.Because = "held_calls_full"
 	becauseLoop        routing.Because = "loop_detected"
 	becauseInflight    routing.Because = "max_inflight"
+	becauseDialogs     routing.Because = "max_dialogs"
 )
 
 // decide asks the study where the call goes and turns the answer into the next

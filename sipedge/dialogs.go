@@ -23,8 +23,12 @@ type dialog struct {
 	trunk  *trunk
 	pass   ratelimit.Pass
 	held   records.Held
-	taken  bool // over from the journal
+	tag    []byte // the callee's: a fork of the same INVITE has another
+	taken  bool   // over from the journal
 }
+
+// maxDialogs bounds the dialogs one edge remembers, as the journal does.
+const maxDialogs = 200_000
 
 const (
 	bySide = iota // index into dialog.cseq: requests of the caller
@@ -40,7 +44,7 @@ func (s *shard) answered(inv *invite, l *leg, m *message.Message, now call.Insta
 		s.edge.metrics.InFlight.Add(-1)
 	}
 	r := s.dialogRecord(inv, l, m, now)
-	d := &dialog{id: inv.id, trunk: inv.trunk, pass: inv.pass, held: r.Held}
+	d := &dialog{id: inv.id, trunk: inv.trunk, pass: inv.pass, held: r.Held, tag: bytes.Clone(m.ToTag)}
 	d.pos, d.due = -1, call.Never
 	d.cseq[bySide] = m.CSeq
 	inv.entered, inv.numbered = false, false
@@ -127,7 +131,9 @@ func (s *shard) bye(p *passage, m *message.Message, now call.Instant) {
 		side = records.ByCallee
 	}
 	if d := s.dialogs[p.token.Call]; d != nil {
-		s.endDialog(d, side, now)
+		if d.owns(p, m) {
+			s.endDialog(d, side, now)
+		}
 		return
 	}
 	if t, ended := s.ended.at[p.token.Call]; ended && t > now {
@@ -135,6 +141,16 @@ func (s *shard) bye(p *passage, m *message.Message, now call.Instant) {
 	}
 	s.ended.note(p.token.Call, now)
 	s.edge.endElsewhere(s, p, m, side, now)
+}
+
+// owns says whether a request belongs to the dialog that was answered first: a
+// caller that hangs up a second fork goes on talking in this one.
+func (d *dialog) owns(p *passage, m *message.Message) bool {
+	tag := m.ToTag
+	if p.token.Direction == token.ToCaller {
+		tag = m.FromTag
+	}
+	return len(d.tag) == 0 || bytes.Equal(d.tag, tag)
 }
 
 // endDialog gives back what the dialog held and writes its CDR.
@@ -168,7 +184,7 @@ func (d *dialog) gone(*shard) {}
 // noteCSeq remembers the highest CSeq of each side, for a BYE of ours.
 func (s *shard) noteCSeq(p *passage, m *message.Message) {
 	d := s.dialogs[p.token.Call]
-	if d == nil {
+	if d == nil || !d.owns(p, m) {
 		return
 	}
 	side := bySide

@@ -186,7 +186,7 @@ func ended(err error) error {
 // drain waits until the last call in progress has its final response.
 func (e *Edge) drain(ctx context.Context) {
 	e.state.Store(draining)
-	limit := e.parts.Config.Edge.DrainTimeout
+	limit := e.world.Load().config.Edge.DrainTimeout
 	e.log.Info("draining: new calls are refused, calls in progress finish", "in_progress", e.metrics.InFlight.Value(), "dialogs", e.metrics.Dialogs.Value(), "at_most", limit)
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
@@ -282,7 +282,7 @@ func (e *Edge) Reload(c *configs.Edge) error {
 	e.reload.Lock()
 	defer e.reload.Unlock()
 	old := e.world.Load()
-	if err := sameListeners(e.parts.Config, c); err != nil {
+	if err := sameListeners(old.config, c); err != nil {
 		return err
 	}
 	w, err := e.compile(c, old)
@@ -295,7 +295,6 @@ func (e *Edge) Reload(c *configs.Edge) error {
 	e.numbers.Set(numberLimits(c))
 	e.gateways.Install(w.set)
 	e.world.Store(w)
-	e.parts.Config = c
 	return nil
 }
 

@@ -28,8 +28,15 @@ type exchange struct {
 	done     func(code int) // of a request of our own: its final response, 0 for none
 }
 
+// maxExchanges bounds the in-dialog transactions of one shard. Most last
+// milliseconds; those with an answer worth repeating stay for 32 s.
+const maxExchanges = 1 << 17
+
 // gone implements transaction.
 func (x *exchange) gone(s *shard) {
+	if x.done == nil {
+		s.exchanges--
+	}
 	delete(s.clients, x.client)
 	s.free(x.sent)
 	s.free(x.raw)
@@ -50,6 +57,11 @@ func (x *exchange) broken(s *shard, f transport.Flow, now call.Instant) {
 
 // exchange carries one in-dialog request other than INVITE and ACK.
 func (s *shard) exchange(f transport.Flow, m *message.Message, w *world, p *passage, key, id uint64, now call.Instant) {
+	if s.exchanges >= maxExchanges {
+		s.answer(f, m, 500, "Too Many Requests In Progress", nil)
+		return
+	}
+	s.exchanges++
 	x := &exchange{world: w, trunk: p.trunk, method: m.Method, source: f.Peer, toCaller: p.token.Direction == token.ToCaller}
 	s.adopt(x, key, id, back(f, &m.Via))
 	x.via = m.Via.Port

@@ -60,6 +60,9 @@ func (s *shard) full(t *trunk, psap bool, now call.Instant) (o profile.Outcome, 
 	if e.metrics.InFlight.Value() >= int64(e.world.Load().maxInflight) {
 		return profile.Overload, becauseInflight, true
 	}
+	if e.metrics.Dialogs.Value() >= maxDialogs {
+		return profile.Overload, becauseDialogs, true
+	}
 	if v := t.limits.Admit(e.wall(now)); v != ratelimit.Admitted {
 		return profile.TrunkLimit, routing.Because(v.String()), true
 	}

@@ -28,7 +28,7 @@ func (m *meter) fault() { m.faults.Add(1) }
 func Words() observe.Words {
 	return observe.Words{
 		Because: append(routing.Reasons(),
-			becauseNumberLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseInflight),
+			becauseNumberLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseInflight, becauseDialogs),
 		Outcomes: profile.OutcomeNames(),
 		Results:  []string{resultAnswered, resultSilent, resultStalled, resultUnreachable, resultFailed, resultRejected, resultRang},
 		Panics:   []string{"shard", "admin"},

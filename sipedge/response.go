@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/speakops/sipedge/sipedge/call"
@@ -66,7 +67,7 @@ func (s *shard) relay(inv *invite, ef call.Effect, m *message.Message, now call.
 	if ef.Code >= 200 {
 		t.Answered = uint32(wall.Unix())
 	}
-	s.out = s.upstream(inv.world, inv.trunk, m, &swap{l.token, &t, m.FromTag}, inv.flow.Listener, s.out[:0])
+	s.out = s.upstream(inv.world, inv.trunk, m, &swap{l.token, &t, m.FromTag, s.refresher(inv, m)}, inv.flow.Listener, s.out[:0])
 	if ef.Code < 200 {
 		inv.last = s.keep(inv.last, s.out)
 	}
@@ -90,6 +91,9 @@ func (s *shard) upstream(w *world, t *trunk, m *message.Message, sw *swap, liste
 		s.token = w.ring.Seal(s.token[:0], sw.seal, m.CallID, sw.callerTag)
 		e.SwapOld, e.SwapNew = sw.old, s.token
 	}
+	if sw != nil {
+		e.Add = sw.add
+	}
 	if t != nil && t.hide {
 		s.veil(w, m, int(listener), &e)
 	}
@@ -101,6 +105,25 @@ type swap struct {
 	old       []byte
 	seal      *token.Token
 	callerTag []byte
+	add       []byte // header lines
+}
+
+// refresher asks a caller that knows session timers to refresh, when the callee
+// knows none and this trunk wants them (RFC 4028 section 8.2).
+func (s *shard) refresher(inv *invite, m *message.Message) []byte {
+	if !inv.trunk.sessionTimer || m.Status < 200 || m.Has(message.KSessionExpires) {
+		return nil
+	}
+	o := s.original(inv)
+	if !o.HasToken(message.KSupported, "timer") {
+		return nil
+	}
+	every, _, _ := bytes.Cut(o.Value(message.KSessionExpires), []byte(";"))
+	if every = bytes.TrimSpace(every); len(every) == 0 {
+		every = []byte("1800")
+	}
+	s.lines = append(append(append(s.lines[:0], "Require: timer\r\nSession-Expires: "...), every...), ";refresher=uac\r\n"...)
+	return s.lines
 }
 
 // finish sends the final non-2xx response of the call.

@@ -23,12 +23,13 @@ type shard struct {
 	edge *Edge
 	seed maphash.Seed
 
-	servers map[uint64]transaction
-	clients map[uint64]client
-	tombs   tombs
-	timers  deadlines
-	dialogs map[callID]*dialog
-	ended   endings
+	servers   map[uint64]transaction
+	clients   map[uint64]client
+	tombs     tombs
+	timers    deadlines
+	exchanges int // of others, in servers
+	dialogs   map[callID]*dialog
+	ended     endings
 
 	alarm   *time.Timer
 	alarmAt call.Instant

@@ -35,11 +35,8 @@ func (s *shard) stray(f transport.Flow, m *message.Message, raw [branchRaw]byte,
 		s.edge.meter.stray()
 		return
 	}
-	if m.Method == message.INVITE && m.Status >= 300 || m.Status < 200 {
-		// The caller has had its final response already.
-		if _, buried := s.tombs.at[s.txKey(m)]; buried {
-			return
-		}
+	if s.heardAlready(m) {
+		return
 	}
 	up := flowOf(raw, source)
 	w := s.edge.world.Load()
@@ -56,9 +53,20 @@ func (s *shard) stray(f transport.Flow, m *message.Message, raw [branchRaw]byte,
 		if m.Status >= 200 {
 			seal.Answered = uint32(s.edge.wall(now).Unix())
 		}
-		s.out = s.upstream(w, w.trunkByHash[t.Trunk], m, &swap{old, &seal, m.FromTag}, up.Listener, s.out[:0])
+		s.out = s.upstream(w, w.trunkByHash[t.Trunk], m, &swap{old, &seal, m.FromTag, nil}, up.Listener, s.out[:0])
 	}
 	s.respond(up, below.Port, s.out)
+}
+
+// heardAlready says whether the caller has had its final response: only a 2xx to
+// an INVITE is worth sending again then, since its caller must acknowledge it.
+func (s *shard) heardAlready(m *message.Message) bool {
+	if m.Method == message.INVITE && m.Status >= 200 && m.Status < 300 {
+		return false
+	}
+	key := s.txKey(m)
+	_, buried := s.tombs.at[key]
+	return buried || s.servers[key] != nil
 }
 
 // flowOf is the way up that a branch of ours names.

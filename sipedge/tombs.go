@@ -13,6 +13,10 @@ type tombs struct {
 	count int
 }
 
+// maxTombs bounds a shard's tombs, some 60 MB; beyond it the oldest is forgotten
+// early, and what is still sent again to it is taken for new.
+const maxTombs = 1 << 20
+
 type tomb struct {
 	id    uint64
 	until call.Instant
@@ -26,7 +30,10 @@ type burial struct {
 
 // bury remembers a transaction; an older tomb under the same key is replaced.
 func (t *tombs) bury(key uint64, b tomb, until call.Instant) {
-	if t.count == len(t.order) {
+	switch {
+	case t.count == maxTombs:
+		t.forget()
+	case t.count == len(t.order):
 		t.grow()
 	}
 	b.until = until
@@ -46,12 +53,18 @@ func (t *tombs) grow() {
 // sweep forgets what is over; a few at a time keeps every step short.
 func (t *tombs) sweep(now call.Instant) {
 	for n := 0; n < 64 && t.count > 0 && t.order[t.first].until <= now; n++ {
-		if b := t.order[t.first]; t.at[b.key].until <= now { // not buried anew since
-			delete(t.at, b.key)
-		}
-		t.first = (t.first + 1) % len(t.order)
-		t.count--
+		t.forget()
 	}
+}
+
+// forget drops the oldest burial, and its tomb unless it was dug anew since.
+func (t *tombs) forget() {
+	b := t.order[t.first]
+	if t.at[b.key].until <= b.until {
+		delete(t.at, b.key)
+	}
+	t.first = (t.first + 1) % len(t.order)
+	t.count--
 }
 
 // next is when sweep has something to do.

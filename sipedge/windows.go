@@ -80,7 +80,7 @@ const staleAfter = 5 * time.Second
 func (e *Edge) Status() admin.Status {
 	w := e.world.Load()
 	s := admin.Status{
-		Edge: e.parts.Config.Edge.ID, Started: e.epoch, Draining: e.state.Load() == draining,
+		Edge: w.config.Edge.ID, Started: e.epoch, Draining: e.state.Load() == draining,
 		InFlight: int(e.metrics.InFlight.Value()), Held: int(e.metrics.Held.Value()), Dialogs: int(e.metrics.Dialogs.Value()),
 		Numbers: e.parts.Table.Len(), TableAge: e.tableAge().Seconds(), ClockError: (e.clock.Now().Width() / 2).Seconds(),
 	}
@@ -90,7 +90,7 @@ func (e *Edge) Status() admin.Status {
 		}
 		l := &w.listeners[i]
 		s.Listeners = append(s.Listeners, admin.Listener{
-			Name: l.name, Transport: l.proto.String(), Address: e.layer.Addr(i).String(), Advertise: e.parts.Config.SIP.Listen[i].Advertise,
+			Name: l.name, Transport: l.proto.String(), Address: e.layer.Addr(i).String(), Advertise: w.config.SIP.Listen[i].Advertise,
 		})
 	}
 	return s
@@ -133,7 +133,7 @@ func (e *Edge) Gateways() []admin.Gateway {
 func (e *Edge) Trunks() []admin.Trunk {
 	w := e.world.Load()
 	var out []admin.Trunk
-	for i, t := range e.parts.Config.Trunks {
+	for i, t := range w.config.Trunks {
 		one := admin.Trunk{
 			Trunk: t.ID, Profile: t.Profile, TLSSubject: t.TLSSubject, Up: w.trunks[i].limits.Up(),
 			Concurrent: t.Limits.Concurrent, CPS: t.Limits.CPS, Burst: t.Limits.Burst,

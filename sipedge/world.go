@@ -7,6 +7,7 @@ import (
 
 	"github.com/gaissmai/bart"
 
+	"github.com/speakops/sipedge/configs"
 	"github.com/speakops/sipedge/ratelimit"
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/routing/e164"
@@ -23,6 +24,7 @@ import (
 // routes and listeners. It is immutable; a reload makes a new one and swaps the
 // pointer, while calls keep what they pinned.
 type world struct {
+	config      *configs.Edge
 	edgeHash    uint32
 	listeners   []listener
 	trunks      []*trunk
