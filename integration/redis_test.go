@@ -59,24 +59,90 @@ func TestRedisAwayMidRun(t *testing.T) {
 	}
 }
 
+// An override takes force three seconds after it was written, on every edge at
+// the same instant.
+const overrideLead = 3 * time.Second
+
+// forceSpeakOps writes an override of legacyNumber and returns between which
+// instants it takes force.
+func forceSpeakOps(t *testing.T, l *lab.Lab) (earliest, latest time.Time) {
+	t.Helper()
+	earliest = time.Now().Add(overrideLead)
+	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	l.ImportFile(recordsFile(t, l, "public_number,routing_authority,override,override_until,override_reason,override_author",
+		legacyNumber+",legacy,force_speakops,"+until+",a rehearsal,qa"))
+	return earliest, time.Now().Add(overrideLead)
+}
+
 // A record that changes is followed by the next call, here an operator's
 // override, and a dialog that stands is not moved by it.
 func TestRecordsAreFollowed(t *testing.T) {
 	t.Parallel()
 	l, edge := lab.Open(t)
-	caller, gateway := established(l, "3000")
-	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
-	l.ImportFile(recordsFile(t, l, "public_number,routing_authority,override,override_until,override_reason,override_author",
-		legacyNumber+",legacy,force_speakops,"+until+",a rehearsal,qa"))
-	untilFollowed(t, l)
+	caller, gateway := established(l, "5000")
+	_, latest := forceSpeakOps(t, l)
+	time.Sleep(time.Until(latest.Add(500 * time.Millisecond)))
 	speakops := l.Gateway("speakops-a", "uas_answered", 1)
 	l.Call("uac_answered", legacyNumber, "speakops-a").Passed()
 	speakops.Passed()
-	if d := edge.Decisions(3); d[len(d)-1].Authority != "speakops" || d[len(d)-1].Because != "override_force_speakops" {
+	if d := edge.Decisions(2); d[len(d)-1].Authority != "speakops" || d[len(d)-1].Because != "override_force_speakops" {
 		t.Errorf("decisions: %+v", d)
 	}
 	caller.Passed()
 	gateway.Passed()
+}
+
+// At the instant itself the clock cannot tell before from after: calls are held
+// until it can, not one is lost, and none goes back once one has gone over.
+func TestCallsAcrossAnInstant(t *testing.T) {
+	t.Parallel()
+	l, edge := lab.Open(t)
+	legacy, speakops := busyGateway(t, l.GatewayPort("legacy-a")), busyGateway(t, l.GatewayPort("speakops-a"))
+	earliest, latest := forceSpeakOps(t, l)
+	p := l.Peer("udp", "127.0.0.1", 0)
+	time.Sleep(time.Until(earliest.Add(-time.Second)))
+	var ids []string
+	for time.Now().Before(latest.Add(time.Second)) {
+		id := lab.Serial()
+		ids = append(ids, id)
+		p.Send(p.Request("INVITE", legacyNumber, id, ""))
+		time.Sleep(50 * time.Millisecond)
+	}
+	for _, id := range ids {
+		code, answer := p.Final(id, 3*time.Second)
+		if code != 486 {
+			t.Errorf("call %s: %d, want the gateway's 486", id, code)
+		}
+		p.Send(p.Ack(answer))
+	}
+	before, after := len(legacy.Heard("INVITE sip:")), len(speakops.Heard("INVITE sip:"))
+	if before == 0 || after == 0 || before+after != len(ids) {
+		t.Errorf("%d calls: %d went to legacy, %d to speakops", len(ids), before, after)
+	}
+	held, over := 0, false
+	for _, d := range edge.Decisions(len(ids)) {
+		if d.HeldMS > 0 {
+			held++
+		}
+		if over && d.Authority == "legacy" {
+			t.Errorf("a call went to legacy after one had gone to speakops: %+v", d)
+		}
+		over = over || d.Authority == "speakops"
+	}
+	if held == 0 {
+		t.Error("no call was held at the instant")
+	}
+}
+
+// busyGateway answers every INVITE with 486.
+func busyGateway(t *testing.T, port int) *lab.Peer {
+	t.Helper()
+	return lab.NewGateway(t, port, func(request string) string {
+		if !strings.HasPrefix(request, "INVITE ") {
+			return ""
+		}
+		return lab.Echo(request, "486 Busy Here")
+	})
 }
 
 // untilFollowed waits until the edge knows what was imported before: it imports

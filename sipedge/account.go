@@ -73,6 +73,9 @@ func (e *Edge) writeDecision(s *shard, inv *invite, outcome string, code int) {
 		Trunk: inv.trunk.id, PublicNumber: inv.asked.To, Caller: inv.asked.From,
 		Interval: inv.at, Answer: *d, Because: inv.refused, Outcome: outcome, Code: code,
 	}
+	if inv.waiting != 0 {
+		r.Held = time.Duration(e.now() - inv.waiting)
+	}
 	if key := inv.trunk.profile.MergeKey; key != "" {
 		if h := m.Named(key); h != nil {
 			r.CallKey = h.Value

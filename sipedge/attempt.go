@@ -33,9 +33,14 @@ func (s *shard) attempt(inv *invite, ef call.Effect, now call.Instant) {
 	l.hop, l.addr = p.hop, p.target.Addr
 	s.openLeg(inv, l)
 	if s.wantsTCP(inv, &p.target, now) {
-		l.tried = s.overTCP(inv, m, ef.Branch, now)
+		l.tried = true // before it is sent: the connection may be gone by then
+		if s.overTCP(inv, m, ef.Branch, now) {
+			inv.tcpUntil = now + call.Instant(tcpPatience)
+			return
+		}
+		l.tried = false
 	}
-	if !l.tried && !s.overTarget(inv, m, ef.Branch, p.target, now) {
+	if !s.overTarget(inv, m, ef.Branch, p.target, now) {
 		s.then(call.Event{Kind: call.Broken, Branch: ef.Branch})
 	}
 }
@@ -49,6 +54,22 @@ func (s *shard) wantsTCP(inv *invite, t *gateway.Target, now call.Instant) bool 
 	return t.HasTCP && t.Proto == transport.UDP && len(inv.raw)+margin > maxUDP &&
 		inv.world.listenerFor(inv.route.listener, transport.TCP, t.Addr.Addr()) >= 0 &&
 		!s.edge.bigTCP.failed(t.Addr, now)
+}
+
+// tcpPatience is how long a large INVITE waits for a TCP connection: a firewall
+// that swallows it must not cost the call its failover budget.
+const tcpPatience = 500 * time.Millisecond
+
+// tcpTooSlow sends what still waits for a TCP connection over UDP.
+func (s *shard) tcpTooSlow(inv *invite, now call.Instant) {
+	for i := 0; i < len(inv.legs) && !inv.dead; i++ {
+		if l := &inv.legs[i]; l.tried && !s.edge.layer.Up(l.flow) {
+			s.brokenLeg(inv, i, now)
+		}
+	}
+	if !inv.dead {
+		s.timers.set(inv, min(inv.call.Next(), inv.tcpUntil))
+	}
 }
 
 // overTCP tries a large INVITE over TCP first (section 18.1.1).

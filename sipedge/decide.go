@@ -47,7 +47,9 @@ func (s *shard) decide(inv *invite, now call.Instant) call.Event {
 			inv.decision = routing.Refuse(routing.RetryElsewhere, becauseHeldFull)
 			return s.decided(inv, call.Event{Kind: call.Refuse})
 		}
-		inv.held = true
+		if inv.held = true; inv.waiting == 0 {
+			inv.waiting = now
+		}
 		return call.Event{Kind: call.Wait, At: now + call.Instant(d.Wait(inv.at))}
 	case routing.KindRefuse:
 		return s.decided(inv, call.Event{Kind: call.Refuse})

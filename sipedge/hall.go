@@ -79,6 +79,7 @@ func (s *shard) admit(f transport.Flow, m *message.Message, w *world, t *trunk, 
 	inv.id = s.edge.newCallID()
 	inv.raw = s.hold(m.Raw)
 	inv.arrived = s.edge.wall(now)
+	inv.tcpUntil = call.Never
 	inv.sips = isScheme(m, "sips")
 	inv.entered, inv.inflight = true, true
 	s.edge.metrics.InFlight.Add(1)

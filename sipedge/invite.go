@@ -46,9 +46,11 @@ type invite struct {
 	code      int // the final response sent upstream
 	sips      bool
 	emergency bool
-	resolved  bool // names were waited for once
-	recorded  bool // the decision record is written
-	held      bool // counts in the edge's held calls
+	resolved  bool         // names were waited for once
+	tcpUntil  call.Instant // a leg tried over TCP for its size goes over UDP now, unless it is connected
+	recorded  bool         // the decision record is written
+	held      bool         // counts in the edge's held calls
+	waiting   call.Instant // since when it was first held, 0 for never
 	dialogue  inDialog
 
 	inflight bool // counts in the edge's load
@@ -151,6 +153,10 @@ func (s *shard) release(inv *invite) {
 // expire implements transaction.
 func (inv *invite) expire(s *shard, now call.Instant) {
 	s.step(inv, call.Event{Kind: call.Tick}, nil, now)
+	if !inv.dead && now >= inv.tcpUntil {
+		inv.tcpUntil = call.Never
+		s.tcpTooSlow(inv, now)
+	}
 }
 
 // broken implements transaction.
@@ -182,7 +188,7 @@ func (s *shard) step(inv *invite, ev call.Event, m *message.Message, now call.In
 		m = nil
 	}
 	if !inv.dead {
-		s.timers.set(inv, inv.call.Next())
+		s.timers.set(inv, min(inv.call.Next(), inv.tcpUntil))
 	}
 }
 
@@ -197,6 +203,9 @@ func (s *shard) grant(inv *invite, ef call.Effect, m *message.Message, now call.
 	case call.Attempt:
 		s.attempt(inv, ef, now)
 	case call.Repeat:
+		if inv.legs[ef.Branch].tried {
+			return // over TCP for now
+		}
 		s.sendLeg(inv, ef.Branch, inv.legs[ef.Branch].sent)
 	case call.SendCancel, call.RepeatCancel:
 		s.cancelLeg(inv, ef.Branch)

@@ -16,7 +16,7 @@ func (s *shard) reinvite(f transport.Flow, m *message.Message, w *world, p *pass
 	s.adopt(inv, key, id, back(f, &m.Via))
 	s.current = inv
 	inv.world, inv.trunk, inv.source, inv.via = w, p.trunk, f.Peer, m.Via.Port
-	inv.id = p.token.Call
+	inv.id, inv.tcpUntil = p.token.Call, call.Never
 	inv.raw = s.hold(m.Raw)
 	inv.arrived = s.edge.wall(now)
 	inv.origin.class, inv.origin.loop = classInvite, s.loopOf(m)

@@ -26,11 +26,15 @@ func (s *shard) response(f transport.Flow, m *message.Message, now call.Instant)
 	}
 	switch tx := c.tx.(type) {
 	case *invite:
-		if string(tx.legs[c.leg].branch[:]) != string(m.Via.Branch) {
+		if string(tx.legs[c.leg].branch[:]) != string(m.Via.Branch) || m.Method != message.INVITE && m.Method != message.CANCEL {
+			s.edge.meter.stray()
 			return
 		}
 		ev := call.Event{Kind: call.Response, Branch: c.leg, Code: m.Status}
 		if m.Method == message.CANCEL {
+			if m.Status < 200 {
+				return
+			}
 			ev.Kind = call.CancelResponse
 		}
 		l := &tx.legs[c.leg]
@@ -39,6 +43,10 @@ func (s *shard) response(f transport.Flow, m *message.Message, now call.Instant)
 		l.ringing = l.ringing || m.Status > 100 && m.Status < 200
 		s.step(tx, ev, m, now)
 	case *exchange:
+		if m.Method != tx.method {
+			s.edge.meter.stray()
+			return
+		}
 		s.stepExchange(tx, call.Event{Kind: call.Response, Code: m.Status}, m, now)
 	}
 }

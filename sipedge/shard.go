@@ -49,6 +49,7 @@ type shard struct {
 	effects  []call.Effect
 	xeffects []call.Effect // of exchanges, which may begin inside a call's step
 	spare    message.Message
+	hidden   message.Message // a request whose Vias are put back while spare holds its response
 	buffers  [][]byte
 	invites  []*invite
 	current  transaction

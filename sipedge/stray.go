@@ -30,8 +30,7 @@ func (s *shard) stray(f transport.Flow, m *message.Message, raw [branchRaw]byte,
 	if m.Method == message.INVITE {
 		class = classInvite
 	}
-	mac := s.branchSum(raw[:branchHead], below.Branch, below.SentBy, source, class)
-	if string(mac[:branchMAC]) != string(raw[branchHead:]) {
+	if !s.madeBranch(&raw, &below, source, class) {
 		s.edge.meter.stray()
 		return
 	}

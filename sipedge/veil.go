@@ -22,27 +22,28 @@ func isVeiled(user []byte) bool { return bytes.HasPrefix(user, veilMark) }
 // the trunk by listener out. What is sealed is the contact URI, and the route
 // set in the order in which the trunk's requests need it.
 func (s *shard) veil(w *world, m *message.Message, out int, e *message.Edit) {
-	contact := m.Value(message.KContact)
-	if contact == nil || m.Count(message.KContact) != 1 || bytes.Equal(contact, []byte("*")) {
+	inner, rest := s.splitRoutes(w, m)
+	if len(inner) > 0 {
+		joined := bytes.Join(rest, []byte(", "))
+		if len(e.SwapOld) > 0 {
+			joined = bytes.ReplaceAll(joined, e.SwapOld, e.SwapNew)
+		}
+		e.DropRecordRoute = true
+		if len(rest) > 0 {
+			e.PushRecordRoute = joined
+		}
+	}
+	if !m.Has(message.KContact) {
 		return
 	}
-	na, err := message.ParseNameAddr(contact)
-	if err != nil {
+	tail := w.listeners[out].contactTail
+	na, err := firstContact(m)
+	if err != nil { // what cannot be read cannot be sealed, and must not be seen
+		s.contact = append(append(s.contact[:0], "<sip:"...), tail[1:]...)
+		e.Contact = s.contact
 		return
 	}
 	plain := append(s.plain[:0], na.URI...)
-	var inner, rest [][]byte
-	ours := false
-	for value := range m.Values(message.KRecordRoute) {
-		if _, own := s.ownRoute(value, w); own >= 0 {
-			ours = true
-		}
-		if ours { // ours, and below it what the trunk's side recorded
-			rest = append(rest, value)
-		} else {
-			inner = append(inner, value)
-		}
-	}
 	for _, value := range slices.Backward(inner) {
 		plain = append(append(plain, 0), value...)
 	}
@@ -50,17 +51,32 @@ func (s *shard) veil(w *world, m *message.Message, out int, e *message.Edit) {
 	b := append(s.contact[:0], "<sip:"...)
 	b = append(b, veilMark...)
 	b = w.ring.SealText(b, plain, m.CallID)
-	b = append(b, w.listeners[out].contactTail...)
+	b = append(b, tail...)
 	b = append(b, na.Params...)
 	s.contact = b
 	e.Contact = b
-	if len(inner) > 0 {
-		joined := bytes.Join(rest, []byte(", "))
-		if len(e.SwapOld) > 0 {
-			joined = bytes.ReplaceAll(joined, e.SwapOld, e.SwapNew)
+}
+
+// splitRoutes parts the Record-Routes of a message: those of the inside, and
+// ours with what the trunk's side recorded below it.
+func (s *shard) splitRoutes(w *world, m *message.Message) (inner, rest [][]byte) {
+	for value := range m.Values(message.KRecordRoute) {
+		if _, own := s.ownRoute(value, w); own >= 0 || len(rest) > 0 {
+			rest = append(rest, value)
+		} else {
+			inner = append(inner, value)
 		}
-		e.DropRecordRoute, e.PushRecordRoute = true, joined
 	}
+	return inner, rest
+}
+
+// firstContact is the one Contact that is of use in a dialog; of several, which
+// only redirections have, nobody upstream is to follow any.
+func firstContact(m *message.Message) (message.NameAddr, error) {
+	for value := range m.Values(message.KContact) {
+		return message.ParseNameAddr(value)
+	}
+	return message.ParseNameAddr(m.Value(message.KContact))
 }
 
 // unveil opens a hidden Contact in the Request-URI.
@@ -87,11 +103,11 @@ func (s *shard) unveil(m *message.Message, w *world, p *passage) bool {
 func hideVias(e *message.Edit) { e.DropVias = true }
 
 func (s *shard) restoreVias(raw []byte, e *message.Edit) {
-	if err := s.spare.Parse(raw); err != nil {
+	if err := s.hidden.Parse(raw); err != nil {
 		return
 	}
 	b := s.viaBuf[:0]
-	for value := range s.spare.Values(message.KVia) {
+	for value := range s.hidden.Values(message.KVia) {
 		if len(b) > 0 {
 			b = append(b, ", "...)
 		}

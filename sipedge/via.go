@@ -53,6 +53,17 @@ func (s *shard) branchFor(o *origin, attempt int) (b branch, key uint64) {
 }
 
 func (s *shard) branchSum(head, received, sentBy []byte, source netip.AddrPort, class byte) [16]byte {
+	return s.edge.world.Load().ring.Sum(s.branchText(head, received, sentBy, source, class))
+}
+
+// madeBranch says whether a branch was made, under any key we still hold, of
+// the request that was received with the Via below.
+func (s *shard) madeBranch(raw *[branchRaw]byte, below *message.Via, source netip.AddrPort, class byte) bool {
+	text := s.branchText(raw[:branchHead], below.Branch, below.SentBy, source, class)
+	return s.edge.world.Load().ring.Made(raw[branchHead:], text)
+}
+
+func (s *shard) branchText(head, received, sentBy []byte, source netip.AddrPort, class byte) []byte {
 	b := append(s.scratch[:0], head...)
 	b = append(b, class)
 	ip := source.Addr().As16()
@@ -60,7 +71,7 @@ func (s *shard) branchSum(head, received, sentBy []byte, source netip.AddrPort, 
 	b = append(append(b, received...), 0)
 	b = append(b, sentBy...)
 	s.scratch = b[:0]
-	return s.edge.world.Load().ring.Sum(b)
+	return b
 }
 
 // parseBranch reads a branch of ours; ok says only that it has the form.

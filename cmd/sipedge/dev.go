@@ -73,11 +73,11 @@ func (c *devCmd) Run(ctx context.Context, s streams) error {
 	if c.Via.IsValid() {
 		return c.place(ctx, board, nil)
 	}
-	house, err := c.furnish(ctx)
-	if err != nil {
+	house := &house{numbers: demo.Numbers()}
+	defer house.close()
+	if err := c.furnish(ctx, house); err != nil {
 		return err
 	}
-	defer house.close()
 	cfg, err := house.Config()
 	if err != nil {
 		return err
@@ -136,7 +136,7 @@ func (c *devCmd) place(ctx context.Context, board *demo.Board, numbers []demo.Nu
 		}
 		return fmt.Errorf("%s was not answered: %d %s%s", c.call.To, result.Code, result.Phrase, why)
 	}
-	board.Say(board.Conclude(result, c.call))
+	board.Say(board.Conclude(result))
 	return nil
 }
 
@@ -163,36 +163,30 @@ type house struct {
 }
 
 // furnish starts Redis and the gateways, and fills in the numbers.
-func (c *devCmd) furnish(ctx context.Context) (h *house, err error) {
-	h = &house{numbers: demo.Numbers()}
-	defer func() {
-		if err != nil {
-			h.close()
-		}
-	}()
+func (c *devCmd) furnish(ctx context.Context, h *house) (err error) {
 	if err := c.addresses(h); err != nil {
-		return nil, err
+		return err
 	}
 	if err := h.folder(c.Data); err != nil {
-		return nil, err
+		return err
 	}
 	if h.redis, err = miniredis.Run(); err != nil {
-		return nil, fmt.Errorf("embedded redis: %w", err)
+		return fmt.Errorf("embedded redis: %w", err)
 	}
 	h.Site.Redis = h.redis.Addr()
 	rdb := redis.NewClient(&redis.Options{Addr: h.redis.Addr()})
 	defer rdb.Close()
 	if err := demo.Fill(ctx, rdb, demo.Prefix, h.numbers, time.Now()); err != nil {
-		return nil, err
+		return err
 	}
 	for _, name := range []string{demo.LegacyA, demo.LegacyB, demo.SpeakOpsA} {
 		g, err := demo.OpenGateway(name, h.Listen.Addr(), demo.MannerOf(h.numbers))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		h.Gateways = append(h.Gateways, g)
 	}
-	return h, nil
+	return nil
 }
 
 // preferredAdmin is where the admin API is when nobody says anything.

@@ -165,8 +165,11 @@ func summary(b []byte) string {
 		return ""
 	}
 	if method == "INVITE" {
-		uri, _, _ = strings.Cut(strings.TrimPrefix(uri, "sip:"), "@")
-		return method + " " + uri
+		user, _, _ := strings.Cut(strings.TrimPrefix(uri, "sip:"), "@")
+		if strings.HasPrefix(user, "v-") {
+			user = "(sealed)" // a hidden Contact: what is in it is nobody's business
+		}
+		return method + " " + user
 	}
 	return method
 }

@@ -49,7 +49,8 @@ type H struct {
 	Log    *bytes.Buffer
 
 	began  time.Time
-	lines  []string
+	who    string
+	lines  *[]string
 	actors map[netip.AddrPort]*Actor
 	stop   context.CancelFunc
 	done   chan error
@@ -81,8 +82,8 @@ func Run(t *testing.T, play func(h *H), edits ...string) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(t, edits...)
 		h.Start()
+		defer h.Stop() // also after a failure, so that the next evening can begin
 		play(h)
-		h.Stop()
 	})
 }
 
@@ -90,7 +91,7 @@ func Run(t *testing.T, play func(h *H), edits ...string) {
 func New(t testing.TB, edits ...string) *H {
 	h := &H{
 		T: t, Net: memnet.New(), Table: new(routing.Table), Clock: new(Clock), CDRs: new(Lines), Log: new(bytes.Buffer),
-		Kept: new(records.Memory), began: time.Now(), actors: map[netip.AddrPort]*Actor{},
+		Kept: new(records.Memory), began: time.Now(), who: "edge", lines: new([]string), actors: map[netip.AddrPort]*Actor{},
 	}
 	h.Config = load(t, edits)
 	h.Number(routing.Number{PublicNumber: 12025550143, RoutingAuthority: routing.SpeakOps, PortingState: routing.Settled, CustomerAssignment: "acme"})
@@ -156,6 +157,9 @@ func (h *H) StartAt(addr string) {
 // Stop drains the edge and waits for it to end.
 func (h *H) Stop() {
 	h.T.Helper()
+	if h.T.Failed() {
+		h.T.Logf("the ladder so far:\n%s", strings.Join(*h.lines, "\n"))
+	}
 	h.stop()
 	if err := <-h.done; err != nil {
 		h.T.Errorf("edge ended with: %v", err)
@@ -164,15 +168,29 @@ func (h *H) Stop() {
 		a.close()
 	}
 	synctest.Wait()
+	h.sane()
+}
+
+// sane fails the test when a call has panicked: the edge goes on without it, and
+// nothing on the wire need show it.
+func (h *H) sane() {
+	h.T.Helper()
+	for line := range strings.SplitSeq(h.Log.String(), "\n") {
+		if strings.Contains(line, "panic in a call") {
+			h.T.Errorf("%s", strings.ReplaceAll(line, `\n`, "\n"))
+		}
+	}
 }
 
 // Crash ends the edge at once, as a killed process does: nothing drains, and its
 // dialogs stay in what it kept.
 func (h *H) Crash() {
 	h.T.Helper()
+	patience := h.Config.Edge.DrainTimeout
 	h.Config.Edge.DrainTimeout = 0
 	h.stop()
 	<-h.done
+	h.Config.Edge.DrainTimeout = patience
 	synctest.Wait()
 }
 
@@ -182,6 +200,7 @@ func (h *H) Crash() {
 func (h *H) Another(addr string, edits ...string) *H {
 	h.T.Helper()
 	other := *h
+	other.who = "edge2"
 	other.Config = load(h.T, append([]string{EdgeAddr, addr, "id: edge-1", "id: edge-2"}, edits...))
 	other.CDRs, other.Log, other.Kept = new(Lines), new(bytes.Buffer), new(records.Memory)
 	other.StartAt(addr)
@@ -207,7 +226,7 @@ func (h *H) After(d time.Duration) {
 func (h *H) Golden(name string) {
 	h.T.Helper()
 	synctest.Wait()
-	got := strings.Join(h.lines, "\n") + "\n"
+	got := strings.Join(*h.lines, "\n") + "\n"
 	path := filepath.Join("testdata", name+".ladder")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
@@ -256,11 +275,11 @@ func (h *H) decided(c sipedge.CallLine) {
 	} else {
 		what += fmt.Sprintf(" %s %d", c.Outcome, c.Code)
 	}
-	h.line(time.Since(h.began), "%-16s %s because=%s", "edge", what, c.Because)
+	h.line(time.Since(h.began), "%-16s %s because=%s", h.who, what, c.Because)
 }
 
 func (h *H) line(at time.Duration, format string, args ...any) {
-	h.lines = append(h.lines, fmt.Sprintf("%8s  ", at.Round(time.Millisecond))+fmt.Sprintf(format, args...))
+	*h.lines = append(*h.lines, fmt.Sprintf("%8s  ", at.Round(time.Millisecond))+fmt.Sprintf(format, args...))
 }
 
 // places are the addresses that have a name although nobody may be there.

@@ -2,6 +2,7 @@ package ladder
 
 import (
 	"strings"
+	"testing"
 	"testing/synctest"
 
 	"github.com/emiago/sipgo/sip"
@@ -52,4 +53,23 @@ func contactOf(m sip.Message) string {
 	_, uri, _ := strings.Cut(Header(m, "Contact"), "<")
 	uri, _, _ = strings.Cut(uri, ">")
 	return uri
+}
+
+// topBranch is the branch of the topmost Via.
+func topBranch(m sip.Message) string {
+	_, branch, _ := strings.Cut(headersOf(m, "Via")[0], "branch=")
+	branch, _, _ = strings.Cut(branch, ";")
+	return branch
+}
+
+// routeToken is the user part of the Record-Route value that has a token.
+func routeToken(t testing.TB, m sip.Message) string {
+	t.Helper()
+	for _, v := range headersOf(m, "Record-Route") {
+		user, _, ok := strings.Cut(strings.TrimPrefix(v, "<sip:"), "@")
+		if ok && len(user) > 16 {
+			return user
+		}
+	}
+	return ""
 }

@@ -75,35 +75,65 @@ func (c *Call) AckFailure(m sip.Message) {
 	wait()
 }
 
-// Ack acknowledges a 2xx and makes it the call's dialog.
+// Fork is the same call with the other callee whose 2xx this is.
+func (c *Call) Fork(m sip.Message) *Call {
+	other := *c
+	other.branch += "other"
+	other.dialog = m
+	return &other
+}
+
+// Ack acknowledges a 2xx. The first one makes the call's dialog, whose route set
+// then stays (section 12.2).
 func (c *Call) Ack(m sip.Message) {
-	c.dialog = m
-	c.A.SendRaw(c.inside("ACK", nil, ""))
+	if c.dialog == nil {
+		c.dialog = m
+	}
+	c.A.SendRaw(c.inside("ACK", nil))
 	wait()
 }
 
 // Inside sends an in-dialog request with the next CSeq.
 func (c *Call) Inside(method string, lines ...string) {
 	c.cseq++
-	c.A.SendRaw(c.inside(method, lines, ""))
+	c.A.SendRaw(c.inside(method, lines))
 	wait()
 }
 
 // InsideText is what Inside would send.
 func (c *Call) InsideText(method string, lines ...string) string {
 	c.cseq++
-	return c.inside(method, lines, "")
+	return c.inside(method, lines)
 }
 
-func (c *Call) inside(method string, lines []string, body string) string {
+func (c *Call) inside(method string, lines []string) string {
+	return c.insideAs(method, method, lines)
+}
+
+// insideAs is an in-dialog request with the branch of another method's.
+func (c *Call) insideAs(method, of string, lines []string) string {
 	res := c.dialog
 	uri := contactOf(res)
 	rr := headersOf(res, "Record-Route")
 	for i := len(rr) - 1; i >= 0; i-- {
-		lines = append(lines, "Route: "+rr[i])
+		if !strings.Contains(rr[i], c.A.Addr.Addr().String()) { // its own proxy takes itself off
+			lines = append(lines, "Route: "+rr[i])
+		}
 	}
 	lines = append(lines, "Contact: "+c.A.contact("caller"))
-	return c.Text(method, uri, fmt.Sprintf("%s%s%d", c.branch, method, c.cseq), ";tag="+tagOf(res, "To"), lines, body)
+	return c.Text(method, uri, fmt.Sprintf("%s%s%d", c.branch, of, c.cseq), ";tag="+tagOf(res, "To"), lines, "")
+}
+
+// AckInside acknowledges a non-2xx final of the last re-INVITE: same branch.
+func (c *Call) AckInside() {
+	c.A.SendRaw(c.insideAs("ACK", "INVITE", nil))
+	wait()
+}
+
+// CancelInside gives the last re-INVITE up.
+func (c *Call) CancelInside() {
+	c.A.SendRaw(c.insideAs("CANCEL", "INVITE", nil))
+	wait()
 }
 
 // Dialog begins the callee's side or an early dialog from a response.
@@ -125,6 +155,11 @@ func (a *Actor) ReplyText(m sip.Message, code int, tag string, lines ...string) 
 	req := m.(*sip.Request)
 	var b strings.Builder
 	fmt.Fprintf(&b, "SIP/2.0 %d %s\r\n", code, "Answer")
+	for _, l := range lines { // a proxy before the callee stands above us
+		if strings.HasPrefix(l, "Record-Route:") {
+			b.WriteString(l + "\r\n")
+		}
+	}
 	for _, name := range []string{"Via", "Record-Route", "From"} {
 		for _, v := range headersOf(req, name) {
 			fmt.Fprintf(&b, "%s: %s\r\n", name, v)
@@ -136,7 +171,9 @@ func (a *Actor) ReplyText(m sip.Message, code int, tag string, lines ...string) 
 	}
 	fmt.Fprintf(&b, "To: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n", to, headersOf(req, "Call-ID")[0], headersOf(req, "CSeq")[0])
 	for _, l := range lines {
-		b.WriteString(l + "\r\n")
+		if !strings.HasPrefix(l, "Record-Route:") {
+			b.WriteString(l + "\r\n")
+		}
 	}
 	body := ""
 	if req.IsInvite() && code < 300 && code > 100 {
@@ -156,11 +193,21 @@ func (a *Actor) Callee(invite sip.Message, method string, cseq int, lines ...str
 	wait()
 }
 
+// AckInside acknowledges a non-2xx final of the callee's re-INVITE: same branch.
+func (a *Actor) AckInside(invite sip.Message, cseq int) {
+	a.SendRaw(a.calleeAs(invite, "ACK", "INVITE", cseq))
+	wait()
+}
+
 // CalleeText is what Callee would send.
 func (a *Actor) CalleeText(invite sip.Message, method string, cseq int, lines ...string) string {
+	return a.calleeAs(invite, method, method, cseq, lines...)
+}
+
+func (a *Actor) calleeAs(invite sip.Message, method, of string, cseq int, lines ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\n", method, contactOf(invite))
-	fmt.Fprintf(&b, "Via: SIP/2.0/%s %s;branch=z9hG4bK%s%s%d\r\nMax-Forwards: 70\r\n", a.Via, a.Addr, a.Name, method, cseq)
+	fmt.Fprintf(&b, "Via: SIP/2.0/%s %s;branch=z9hG4bK%s%s%d\r\nMax-Forwards: 70\r\n", a.Via, a.Addr, a.Name, of, cseq)
 	for _, v := range headersOf(invite, "Record-Route") {
 		fmt.Fprintf(&b, "Route: %s\r\n", v)
 	}

@@ -227,11 +227,7 @@ func unfolded(s string) string {
 // since these headers are not for every parser.
 func busyGateway(t *testing.T, port int) *lab.Peer {
 	t.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return lab.NewGateway(t, c, func(request string) string {
+	return lab.NewGateway(t, port, func(request string) string {
 		if !strings.HasPrefix(request, "INVITE ") {
 			return ""
 		}

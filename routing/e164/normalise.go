@@ -55,10 +55,29 @@ func (p Plan) ReadHints(params []byte, out *Dialled) {
 		// ";npdi" by RFC 4694 section 5, ";npdi=yes" by custom.
 		out.NPDI = !fold(v, "no") && !fold(v, "false") && !fold(v, "0")
 	}
-	if v, ok := one(params, "cic"); ok && len(v) > 0 && out.CIC == nil {
+	if v, ok := one(params, "cic"); ok && out.CIC == nil && carrierCode(v) {
 		out.CIC = v
 	}
 }
+
+// carrierCode says whether v is a carrier identification code (RFC 4694 section
+// 4): hexadecimal digits and visual separators behind an optional plus. It is
+// passed on as written, so whatever else would mean something in a URI, an @
+// above all, makes it none.
+func carrierCode(v []byte) bool {
+	digits := 0
+	for i, c := range v {
+		if _, ok := nibble(c); ok {
+			digits++
+		} else if c != '-' && c != '.' && c != '(' && c != ')' && (c != '+' || i > 0) {
+			return false
+		}
+	}
+	return digits > 0 && len(v) <= maxCIC
+}
+
+// maxCIC is far longer than a country code, a code and their separators.
+const maxCIC = 24
 
 // number reads one subscriber under the plan, or under its phone-context.
 func (p *Plan) number(subscriber, context []byte) (Number, error) {

@@ -166,7 +166,7 @@ func (p *Profile) read(user []byte, plan *e164.Plan) (e164.Dialled, error) {
 // From, which anybody can write (RFC 3325).
 func (p *Profile) Caller(m *message.Message, plan e164.Plan, trusted bool) e164.Number {
 	if trusted {
-		if d, err := p.fromFirst(m, message.KPAI, &plan); err == nil {
+		if d, err := p.fromFirst(m, message.KPAI, &plan); err == nil && !withheld(d.Number) {
 			return d.Number
 		}
 	}
@@ -184,13 +184,25 @@ func (p *Profile) Caller(m *message.Message, plan e164.Plan, trusted bool) e164.
 		return 0
 	}
 	d, err := p.read(u.User, &plan)
-	if err != nil {
+	if err != nil || withheld(d.Number) {
 		return 0
 	}
 	return d.Number
 }
 
 var anonymous = []byte("anonymous.invalid")
+
+// withheld knows the numbers that say, on a telephone's keypad, why there is
+// none: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE. Some providers put
+// them where the caller should be. They belong to nobody, and all who hide
+// would be one and the same caller.
+func withheld(n e164.Number) bool {
+	switch n {
+	case 266696687, 7378742833, 2562533, 8656696, 86282452253:
+		return true
+	}
+	return false
+}
 
 // Forced is the side asked for by the override header, AuthorityNone without
 // one or for a value that names no side. It is for trunks trusted with

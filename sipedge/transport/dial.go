@@ -51,6 +51,21 @@ func (l *Layer) Accepted(p Proto, from netip.AddrPort) (Flow, bool) {
 	return Flow{}, false
 }
 
+// Up says whether messages on a flow leave at once: always over UDP, and over a
+// connection from when it is made until it ends.
+func (l *Layer) Up(f Flow) bool {
+	if f.Proto == UDP {
+		return true
+	}
+	c := l.conns.get(f.Conn)
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nc != nil && c.gone == nil
+}
+
 // dialed is the whole life of a connection of ours.
 func (l *Layer) dialed(c *conn) {
 	defer l.wg.Done()

@@ -135,6 +135,7 @@ type Decision struct {
 	Route        string   `json:"route"`
 	Gateways     []string `json:"gateways"`
 	Trunk        string   `json:"trunk"`
+	HeldMS       float64  `json:"held_ms"`
 }
 
 // Decisions waits until the edge has written n decision lines and returns them,
@@ -142,7 +143,7 @@ type Decision struct {
 func (e *Edge) Decisions(n int) []Decision {
 	e.lab.T.Helper()
 	var got []Decision
-	Until(e.lab.T, 5*time.Second, fmt.Sprintf("%d decision lines below %s (the last count was not enough)", n, e.data), func() bool {
+	Until(e.lab.T, 5*time.Second+time.Duration(n)*time.Millisecond, fmt.Sprintf("%d decision lines below %s (the last count was not enough)", n, e.data), func() bool {
 		got = records[Decision](e, "decision")
 		return len(got) >= n
 	})

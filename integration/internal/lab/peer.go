@@ -53,9 +53,14 @@ func NewPeer(t testing.TB, c net.Conn) *Peer {
 	return p
 }
 
-// NewGateway is a peer on a bound UDP socket that answers each request with what
-// answer makes of it; "" is silence.
-func NewGateway(t testing.TB, c *net.UDPConn, answer func(request string) string) *Peer {
+// NewGateway is a peer on a UDP port of 127.0.0.1 that answers each request with
+// what answer makes of it; "" is silence.
+func NewGateway(t testing.TB, port int, answer func(request string) string) *Peer {
+	t.Helper()
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := &Peer{t: t}
 	t.Cleanup(func() { c.Close() })
 	go func() {

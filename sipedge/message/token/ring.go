@@ -185,8 +185,21 @@ func (r *Ring) open(w *work, what kind, text, callID, callerTag []byte) ([]byte,
 // Sum is a keyed 128-bit hash of the parts (each framed by its length), stable
 // across restarts while the first key stays: it makes branches and tags that
 // nobody else can make (SipHash-2-4).
-func (r *Ring) Sum(parts ...[]byte) (out [16]byte) {
-	k := &r.keys[0]
+func (r *Ring) Sum(parts ...[]byte) (out [16]byte) { return r.sum(&r.keys[0], parts) }
+
+// Made says whether sum (1 to 16 bytes) begins what Sum makes of the parts under
+// any key of the ring: what was on its way when a new key was put first is still ours.
+func (r *Ring) Made(sum []byte, parts ...[]byte) bool {
+	for i := range r.keys {
+		made := r.sum(&r.keys[i], parts)
+		if n := len(sum); n > 0 && n <= len(made) && subtle.ConstantTimeCompare(sum, made[:n]) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Ring) sum(k *key, parts [][]byte) (out [16]byte) {
 	w := r.pool.Get().(*work)
 	defer r.pool.Put(w)
 	w.buf = w.buf[:0]

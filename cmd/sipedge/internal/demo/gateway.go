@@ -157,7 +157,7 @@ func (g *Gateway) handle(s *sipgo.Server) {
 	s.OnInvite(on(g.invite))
 	s.OnAck(on(func(req *sip.Request, _ sip.ServerTransaction) {
 		if t := g.find(req); t != nil {
-			t.acknowledged()
+			t.acknowledged(req.Body())
 		}
 	}))
 	s.OnBye(on(func(req *sip.Request, tx sip.ServerTransaction) {

@@ -2,11 +2,8 @@ package demo
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/speakops/sipedge/routing/e164"
 )
 
 // Introduce is the first thing a newcomer reads: what runs, and what to dial.
@@ -81,15 +78,11 @@ func (b *Board) Preface(c Call, numbers []Number) string {
 	if numbers == nil {
 		known = "what is known of it, that edge knows"
 	}
-	return fmt.Sprintf("%s\n  %s\n", b.Bold(headOf(c.From, c.To, c.Via)), b.Dim(known))
-}
-
-func headOf(from, to e164.Number, via netip.AddrPort) string {
-	return fmt.Sprintf("%s calls %s through the edge on %s", from, to, via)
+	return fmt.Sprintf("%s\n  %s\n", b.Bold(fmt.Sprintf("%s calls %s through the edge on %s", c.From, c.To, c.Via)), b.Dim(known))
 }
 
 // Conclude is what came of a call, in one line.
-func (b *Board) Conclude(r Result, c Call) string {
+func (b *Board) Conclude(r Result) string {
 	who := r.Gateway
 	if who == "" {
 		who = "somebody"

@@ -33,7 +33,15 @@ func (t *talk) isUp() bool {
 	return t.answered
 }
 
-func (t *talk) acknowledged() { t.ackOnce.Do(func() { close(t.acked) }) }
+// acknowledged takes an ACK; after an offer of ours it holds the answer.
+func (t *talk) acknowledged(sdp []byte) {
+	t.ackOnce.Do(func() { close(t.acked) })
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m, err := readSDP(sdp); err == nil && t.answered {
+		t.speaker.aim(m)
+	}
+}
 
 // keyOf names the dialog of a request by Call-ID and our tag; Call-ID alone
 // could be two branches of one forked call.
@@ -177,7 +185,9 @@ func (t *talk) answer(tx sip.ServerTransaction) {
 			t.speaker.play(t.up, g.tune)
 		}()
 	}
-	if !t.repeat(tx, g.response(t.invite, 200, "OK", sdp)) {
+	// A call that is answered while the gateway leaves was not among those that
+	// HangUp found up.
+	if !t.repeat(tx, g.response(t.invite, 200, "OK", sdp)) || g.leaving.Err() != nil {
 		t.hangUp(context.Background())
 	}
 }

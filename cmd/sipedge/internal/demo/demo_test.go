@@ -1,0 +1,131 @@
+package demo
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/routing/feed"
+)
+
+func TestEveryReasonHasWords(t *testing.T) {
+	for _, because := range routing.Reasons() {
+		if why[because] == "" {
+			t.Errorf("%s: no words for it", because)
+		}
+	}
+	if len(why) != len(routing.Reasons()) {
+		t.Errorf("%d words for %d reasons", len(why), len(routing.Reasons()))
+	}
+}
+
+func TestNumbersAreRowsOfAnImport(t *testing.T) {
+	rows, err := feed.ReadRows(bytes.NewReader(table(Numbers(), time.Now())), "demo")
+	if err != nil || len(rows) != len(Numbers()) {
+		t.Fatalf("%d rows: %v", len(rows), err)
+	}
+}
+
+func TestAnswerTakesAudioAndRefusesTheRest(t *testing.T) {
+	offer := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.9\r\nt=0 0\r\n" +
+		"m=video 4000 RTP/AVP 96\r\na=sendonly\r\nm=audio 4002 RTP/AVP 8 0 101\r\nc=IN IP4 127.0.0.2\r\na=sendrecv\r\nm=audio 4004 RTP/AVP 0\r\na=inactive\r\n"
+	m, err := readSDP([]byte(offer))
+	if err != nil || m.to != netip.MustParseAddrPort("127.0.0.2:4002") || m.audio != 1 || m.way != "sendrecv" {
+		t.Fatalf("%+v %v", m, err)
+	}
+	answer := string(writeSDP(netip.MustParseAddrPort("127.0.0.1:9000"), 3, &m))
+	want := "v=0\r\no=demo 9000 3 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n" +
+		"m=video 0 RTP/AVP 96\r\nm=audio 9000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na=sendrecv\r\nm=audio 0 RTP/AVP 0\r\n"
+	if answer != want {
+		t.Errorf("got\n%s\nwant\n%s", answer, want)
+	}
+}
+
+func TestOnHoldNothingIsPlayed(t *testing.T) {
+	for offer, answer := range map[string]string{"sendonly": "recvonly", "inactive": "inactive"} {
+		m, err := readSDP([]byte("c=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 0\r\na=" + offer + "\r\n"))
+		if err != nil || m.to.IsValid() {
+			t.Errorf("%s: plays to %v (%v)", offer, m.to, err)
+		}
+		if got := string(writeSDP(netip.MustParseAddrPort("[::1]:9000"), 1, &m)); !strings.HasSuffix(got, "a="+answer+"\r\n") || !strings.Contains(got, "c=IN IP6 ::1\r\n") {
+			t.Errorf("%s is answered\n%s", offer, got)
+		}
+	}
+	m, err := readSDP([]byte("c=IN IP4 0.0.0.0\r\nm=audio 4000 RTP/AVP 0\r\n"))
+	if err != nil || m.to.IsValid() {
+		t.Errorf("the old way of holding: plays to %v (%v)", m.to, err)
+	}
+	for _, bad := range []string{"", "m=audio 4000 RTP/AVP 8\r\n", "m=audio 0 RTP/AVP 0\r\n", "m=audio x RTP/AVP 0\r\n", "m=audio 4000 RTP/AVP 0\r\n", "m=\r\nc=\r\n"} {
+		if _, err := readSDP([]byte(bad)); err == nil {
+			t.Errorf("%q is an offer", bad)
+		}
+	}
+}
+
+// The values are those of the tables in ITU-T G.711: silence, the first steps,
+// and the loudest on both sides.
+func TestMulaw(t *testing.T) {
+	for sample, want := range map[int]byte{0: 0xff, 8: 0xfe, -8: 0x7e, 1000: 0xce, -1000: 0x4e, 32767: 0x80, -32768: 0x00} {
+		if got := mulaw(sample); got != want {
+			t.Errorf("%d is %#x, want %#x", sample, got, want)
+		}
+	}
+	if frames := compose([]note{{440, 60 * time.Millisecond}, {0, 20 * time.Millisecond}}); len(frames) != 4 || !bytes.Equal(frames[3], bytes.Repeat([]byte{0xff}, frameSize)) {
+		t.Errorf("%d frames", len(frames))
+	}
+}
+
+func TestHeadline(t *testing.T) {
+	for message, want := range map[string]string{
+		"INVITE sip:+12025550100@127.0.0.1:5060 SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n": "INVITE +12025550100",
+		"SIP/2.0 180 Ringing\r\nCSeq: 1 INVITE\r\n\r\n":                            "180 Ringing",
+		"SIP/2.0 200 OK\r\ncseq: 2 BYE\r\n\r\n":                                    "200 OK (BYE)",
+		"BYE sip:x SIP/2.0\r\n\r\n":                                                "BYE",
+		"\r\n\r\n":                                                                 "",
+	} {
+		if got := headline([]byte(message)); got != want {
+			t.Errorf("%q is %q, want %q", message, got, want)
+		}
+	}
+}
+
+func TestRouteSet(t *testing.T) {
+	recorded := []sip.Header{sip.NewHeader("Record-Route", "<sip:a;lr>, <sip:b,c;lr>"), sip.NewHeader("Record-Route", "<sip:d;lr>")}
+	join := func(hs []sip.Header) string {
+		var all []string
+		for _, h := range hs {
+			all = append(all, h.Name()+": "+h.Value())
+		}
+		return strings.Join(all, " | ")
+	}
+	if got := join(routes(recorded, false)); got != "Route: <sip:a;lr> | Route: <sip:b,c;lr> | Route: <sip:d;lr>" {
+		t.Error(got)
+	}
+	if got := join(routes(recorded, true)); got != "Route: <sip:d;lr> | Route: <sip:b,c;lr> | Route: <sip:a;lr>" {
+		t.Error(got)
+	}
+}
+
+// slow is a terminal that was stopped.
+type slow struct{ go_ chan struct{} }
+
+func (s slow) Write(p []byte) (int, error) { <-s.go_; return len(p), nil }
+
+func TestASlowTerminalHoldsNobodyUp(t *testing.T) {
+	out := slow{make(chan struct{})}
+	b := NewBoard(out)
+	b.Climb()
+	for range 2 * boardLines {
+		b.Saw(Rung{At: time.Now(), What: "100 Trying"})
+	}
+	if lost := b.lost.Load(); lost < boardLines-2 {
+		t.Errorf("%d lost", lost)
+	}
+	close(out.go_)
+	b.Close()
+}

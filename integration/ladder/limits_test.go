@@ -1,0 +1,129 @@
+package ladder
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/speakops/sipedge/routing"
+)
+
+func TestMaxCallDuration(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1 := h.Caller(), h.S1()
+		c, invite := h.Ring(caller, s1, speakops, "Record-Route: <sip:192.0.2.100;lr>")
+		s1.Reply(invite, 200, "Record-Route: <sip:203.0.113.1;lr;proxy=its>")
+		c.Ack(caller.Want("200"))
+		s1.Want("ACK")
+		c.Inside("INFO") // CSeq 2
+		s1.Reply(s1.Want("INFO"), 200)
+		caller.Want("200 INFO")
+		s1.Callee(invite, "INFO", 77)
+		caller.Reply(caller.Want("INFO"), 200)
+		s1.Want("200 INFO")
+
+		h.Quiet(59*time.Minute, caller, s1)
+		down := s1.Want("BYE")
+		h.Check(down, "CSeq", "3 BYE")
+		h.Check(down, "From", Header(invite, "From"))
+		if tagOf(down, "To") != "s1" {
+			t.Errorf("To of the callee's BYE is %s", Header(down, "To"))
+		}
+		h.Check(down, "Route", "<sip:203.0.113.1;lr;proxy=its>")
+		up := caller.Want("BYE")
+		h.Check(up, "CSeq", "78 BYE")
+		if tagOf(up, "From") != "s1" || tagOf(up, "To") != c.Tag {
+			t.Errorf("tags of the caller's BYE are %s, %s", Header(up, "From"), Header(up, "To"))
+		}
+		h.Check(up, "Route", "<sip:192.0.2.100;lr>")
+		if !strings.HasPrefix(up.String(), "BYE sip:caller@192.0.2.100") {
+			t.Errorf("the caller's BYE goes elsewhere:\n%s", up)
+		}
+		caller.Reply(up, 200)
+		s1.Reply(down, 200)
+		h.Quiet(40*time.Second, caller, s1)
+		h.CDR(`"hung_up_by":"edge"`)
+		h.Golden("max_call_duration")
+	}, "defaults: {", "limits: { max_call_duration: 1h }\ndefaults: {")
+}
+
+func TestTrunkLimit(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1 := h.Caller(), h.S1()
+		c, _ := h.Talk(caller, s1, speakops)
+		second := caller.Invite(speakops)
+		final := caller.Want("503") // without 100, stateless
+		h.Check(final, "Retry-After", "")
+		second.AckFailure(final)
+		h.HangUp(c, s1)
+		third, _ := h.Talk(caller, s1, speakops)
+		h.HangUp(third, s1)
+		h.Quiet(40*time.Second, caller, s1)
+		h.Golden("trunk_limit")
+	}, "  - id: caller\n", "  - id: caller\n    limits: { concurrent: 1 }\n")
+}
+
+func TestNumberLimit(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1, l1 := h.Caller(), h.S1(), h.L1()
+		c, _ := h.Talk(caller, s1, speakops)
+		second := caller.Invite(speakops)
+		caller.Want("100")
+		second.AckFailure(caller.Want("486"))
+		other, _ := h.Talk(caller, l1, legacy) // another number is another matter
+		h.HangUp(other, l1)
+		h.HangUp(c, s1)
+		third, _ := h.Talk(caller, s1, speakops)
+		h.HangUp(third, s1)
+		h.Quiet(40*time.Second, caller, s1, l1)
+		h.Golden("number_limit")
+	}, "defaults: {", "limits: { per_number: { cps: 20, concurrent: 1 } }\ndefaults: {")
+}
+
+const noOverride = "test_override: false"
+
+func TestBoomerang(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1, l1 := h.Caller(), h.S1(), h.L1()
+		h.Number(routing.Number{PublicNumber: 12025550100, RoutingAuthority: routing.Legacy, PortingState: routing.Draft, CustomerAssignment: "acme"})
+		first, invite := h.Offer(caller, l1, legacy)
+		l1.Reply(invite, 100)
+		// The legacy network sends the call back through the public network: a
+		// new INVITE of the trunk with the same two numbers.
+		back := caller.Invite(legacy)
+		caller.Want("100")
+		round := s1.Want("INVITE")
+		s1.Reply(round, 180)
+		caller.Want("180")
+		l1.Reply(invite, 180)
+		caller.Want("180")
+		s1.Reply(round, 200)
+		back.Ack(caller.Want("200"))
+		s1.Want("ACK")
+		l1.Reply(invite, 200)
+		first.Ack(caller.Want("200"))
+		l1.Want("ACK")
+		h.HangUp(first, l1)
+		h.HangUp(back, s1)
+		h.Quiet(40*time.Second, caller, s1, l1)
+		redial, _ := h.Talk(caller, l1, legacy) // no leg is open: no loop
+		h.HangUp(redial, l1)
+		h.Golden("boomerang")
+	}, "test_override: true", noOverride)
+}
+
+func TestBoomerangOfNobody(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, l1 := h.Caller(), h.L1()
+		first, invite := h.Offer(caller, l1, legacy)
+		l1.Reply(invite, 100)
+		back := caller.Invite(legacy)
+		caller.Want("100")
+		back.AckFailure(caller.Want("482"))
+		l1.Reply(invite, 486)
+		l1.Want("ACK")
+		first.AckFailure(caller.Want("486"))
+		h.Quiet(40*time.Second, caller, l1)
+		h.Golden("boomerang_of_nobody")
+	}, "test_override: true", noOverride)
+}
