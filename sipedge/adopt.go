@@ -6,6 +6,11 @@ import (
 	"github.com/speakops/sipedge/sipedge/records"
 )
 
+// cseqGap is more than the requests of one call that may have passed since its
+// record was written. A CSeq may leave numbers out (RFC 3261 section 12.2.2),
+// but a BYE of ours whose number is too low would be refused.
+const cseqGap = 1 << 10
+
 // readopt takes over the dialogs of the last run: their places in limits, their
 // longest duration, their CDR.
 func (e *Edge) readopt(list []records.Dialog) {
@@ -16,7 +21,7 @@ func (e *Edge) readopt(list []records.Dialog) {
 		s := e.shardOf(r.SIPCallID)
 		d := &dialog{id: r.Call, trunk: w.trunkNamed(r.Trunk), held: r.Held, tag: bytes.Clone(r.Callee.Tag), taken: true}
 		d.pos, d.due = -1, call.Never
-		d.cseq = [2]uint32{r.Caller.CSeq, r.Callee.CSeq}
+		d.cseq = [2]uint32{r.Caller.CSeq + cseqGap, r.Callee.CSeq + cseqGap}
 		d.record, _ = r.Append(nil)
 		if d.trunk != nil && d.held&records.HeldTrunk != 0 {
 			d.trunk.limits.Adopt()

@@ -59,7 +59,7 @@ func (s *shard) belongs(tx transaction, f transport.Flow, m *message.Message, no
 	case m.Method == message.ACK:
 		if isInvite && inv.call.State() == call.Completed {
 			s.step(inv, call.Event{Kind: call.Ack}, nil, now)
-		} else if m.ToTag != nil {
+		} else if m.ToTag != nil && (!isInvite || inv.call.State() != call.Confirmed) {
 			// An ACK for a 2xx should have had a branch of its own (section
 			// 13.2.2.4); some peers reuse the INVITE's.
 			s.inDialog(f, m, s.edge.world.Load(), 0, 0, now)
@@ -101,6 +101,9 @@ func (s *shard) exhume(t tomb, f transport.Flow, m *message.Message, now call.In
 // unfit is the request validation of section 16.3, code 0 when it passes.
 func (s *shard) unfit(m *message.Message, w *world) (code int, reason string, extra []byte) {
 	switch {
+	case m.Method == message.INVITE && m.ToTag == nil && profile.EmergencyURN(m.URI):
+		// Goes on to be refused by name: a 416 would only say that the number is
+		// written strangely.
 	case !isScheme(m, "sip") && !isScheme(m, "sips") && !isScheme(m, "tel"):
 		return 416, "Unsupported URI Scheme", nil
 	case m.MaxForwards == 0 && m.Method != message.OPTIONS: // an OPTIONS may be answered here (16.3 step 3)

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +18,8 @@ import (
 type call struct {
 	*testing.T
 	*stage
-	id   string
+	id   string // Call-ID
+	key  string // in branches and tags
 	from *end // the caller
 	gw   *end // the gateway that is expected to get it
 	lax  bool // what is sent is stranger than sipgo reads
@@ -27,13 +27,14 @@ type call struct {
 }
 
 func (g *stage) call(t *testing.T) *call {
-	return &call{T: t, stage: g, id: lab.Serial() + "@conformance", from: g.caller, gw: g.a, seen: map[string]bool{}}
+	key := lab.Serial()
+	return &call{T: t, stage: g, id: key + "@conformance", key: key, from: g.caller, gw: g.a, seen: map[string]bool{}}
 }
 
 // fill puts this call's own values into a text.
 func (k *call) fill(text string) string {
-	return strings.NewReplacer("{id}", k.id, "{via}", "SIP/2.0/"+k.from.proto+" "+k.from.addr+";rport;branch=z9hG4bK"+k.id,
-		"{branch}", "z9hG4bK"+k.id, "{proto}", k.from.proto, "{addr}", k.from.addr, "{host}", k.from.host(), "{port}", k.from.port(),
+	return strings.NewReplacer("{id}", k.id, "{via}", "SIP/2.0/"+k.from.proto+" "+k.from.addr+";rport;branch=z9hG4bK"+k.key,
+		"{branch}", "z9hG4bK"+k.key, "{key}", k.key, "{proto}", k.from.proto, "{addr}", k.from.addr, "{host}", k.from.host(), "{port}", k.from.port(),
 		"{contact}", "<sip:caller@"+k.from.uriTail()+">", "{edge}", k.udp).Replace(text)
 }
 
@@ -44,7 +45,7 @@ const sdp = "v=0\r\no=- 1 1 IN IP4 127.0.1.1\r\ns=-\r\nc=IN IP4 127.0.1.1\r\nt=0
 // "-Name" takes it away.
 func (k *call) request(method, number, body string, more ...string) string {
 	head := []string{
-		"Via: {via}", "Max-Forwards: 70", "From: \"A\" <sip:+14155550123@127.0.1.1>;tag=f-{id}", "To: <sip:" + number + "@127.0.0.1>",
+		"Via: {via}", "Max-Forwards: 70", "From: \"A\" <sip:+14155550123@127.0.1.1>;tag=f-{key}", "To: <sip:" + number + "@127.0.0.1>",
 		"Call-ID: {id}", "CSeq: 1 " + method, "Contact: {contact}",
 	}
 	if body != "" {
@@ -230,7 +231,7 @@ func (k *call) outside(method string, at, answer letter, cseq int, more ...strin
 
 func (k *call) dialogRequest(e *end, method, target string, routes []string, from, to string, cseq int, more []string) string {
 	head := []string{method + " " + target + " SIP/2.0",
-		fmt.Sprintf("Via: SIP/2.0/%s %s;rport;branch=z9hG4bK-%s-%d-%s", e.proto, e.addr, strings.ToLower(method), cseq, k.id), "Max-Forwards: 70"}
+		fmt.Sprintf("Via: SIP/2.0/%s %s;rport;branch=z9hG4bK-%s-%d-%s", e.proto, e.addr, strings.ToLower(method), cseq, k.key), "Max-Forwards: 70"}
 	for _, r := range routes {
 		head = append(head, "Route: "+r)
 	}
@@ -274,5 +275,3 @@ func (k *call) bye(at, answer letter, cseq int) {
 	bye.back(reply(bye.msg, 200, "", "", ""))
 	k.up(200)
 }
-
-func join(host, port string) string { return net.JoinHostPort(host, port) }

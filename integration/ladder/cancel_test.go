@@ -7,7 +7,7 @@ import (
 	"github.com/speakops/sipedge/routing"
 )
 
-// given up is what every cancelled call ends with, seen from the caller.
+// givenUp is what every cancelled call ends with, seen from the caller.
 func givenUp(h *H, c *Call) {
 	h.T.Helper()
 	c.A.Want("200 CANCEL")

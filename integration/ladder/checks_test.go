@@ -223,7 +223,7 @@ func TestForgedAndMutated(t *testing.T) {
 func TestStrayResponses(t *testing.T) {
 	Run(t, func(h *H) {
 		caller, s1 := h.Caller(), h.S1()
-		c, invite := h.Offer(caller, s1, speakops)
+		_, invite := h.Offer(caller, s1, speakops)
 		answer := s1.ReplyText(invite, 200, "s1")
 		branch := topBranch(invite)
 		for _, forged := range []string{
@@ -238,7 +238,6 @@ func TestStrayResponses(t *testing.T) {
 		for len(s1.inbox) > 0 {
 			s1.Want("INVITE")
 		}
-		_ = c
 		h.Golden("stray_responses")
 	}, "    probe: { method: none }", "    no_answer: 7s\n    probe: { method: none }")
 }

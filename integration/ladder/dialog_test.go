@@ -103,6 +103,7 @@ func TestReinvitesCross(t *testing.T) {
 		s1.Want("ACK")
 		caller.Want("491")
 		c.AckInside()
+		c.AckInside() // a copy: hop by hop, it goes no further
 		caller.Reply(back, 491)
 		caller.Want("ACK")
 		s1.Want("491")

@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,7 +51,7 @@ type H struct {
 
 	began  time.Time
 	who    string
-	lines  *[]string
+	ladder *Lines
 	actors map[netip.AddrPort]*Actor
 	stop   context.CancelFunc
 	done   chan error
@@ -65,12 +66,18 @@ type Clock struct {
 // Now implements sipedge.Clock.
 func (c *Clock) Now() routing.Interval { return routing.Around(time.Now().Add(c.Offset), c.Error) }
 
-// Lines keeps records in memory.
-type Lines struct{ All []string }
+// Lines keeps lines in memory: records, or a ladder. Timers and the network
+// write to them at once.
+type Lines struct {
+	mu  sync.Mutex
+	All []string
+}
 
 // Append implements sipedge.Lines.
 func (l *Lines) Append(line []byte) bool {
-	l.All = append(l.All, strings.TrimSpace(string(line)))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.All = append(l.All, strings.TrimRight(string(line), "\n"))
 	return true
 }
 
@@ -91,7 +98,7 @@ func Run(t *testing.T, play func(h *H), edits ...string) {
 func New(t testing.TB, edits ...string) *H {
 	h := &H{
 		T: t, Net: memnet.New(), Table: new(routing.Table), Clock: new(Clock), CDRs: new(Lines), Log: new(bytes.Buffer),
-		Kept: new(records.Memory), began: time.Now(), who: "edge", lines: new([]string), actors: map[netip.AddrPort]*Actor{},
+		Kept: new(records.Memory), began: time.Now(), who: "edge", ladder: new(Lines), actors: map[netip.AddrPort]*Actor{},
 	}
 	h.Config = load(t, edits)
 	h.Number(routing.Number{PublicNumber: 12025550143, RoutingAuthority: routing.SpeakOps, PortingState: routing.Settled, CustomerAssignment: "acme"})
@@ -158,7 +165,7 @@ func (h *H) StartAt(addr string) {
 func (h *H) Stop() {
 	h.T.Helper()
 	if h.T.Failed() {
-		h.T.Logf("the ladder so far:\n%s", strings.Join(*h.lines, "\n"))
+		h.T.Logf("the ladder so far:\n%s", strings.Join(h.ladder.All, "\n"))
 	}
 	h.stop()
 	if err := <-h.done; err != nil {
@@ -226,7 +233,7 @@ func (h *H) After(d time.Duration) {
 func (h *H) Golden(name string) {
 	h.T.Helper()
 	synctest.Wait()
-	got := strings.Join(*h.lines, "\n") + "\n"
+	got := strings.Join(h.ladder.All, "\n") + "\n"
 	path := filepath.Join("testdata", name+".ladder")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
@@ -279,7 +286,7 @@ func (h *H) decided(c sipedge.CallLine) {
 }
 
 func (h *H) line(at time.Duration, format string, args ...any) {
-	*h.lines = append(*h.lines, fmt.Sprintf("%8s  ", at.Round(time.Millisecond))+fmt.Sprintf(format, args...))
+	h.ladder.Append(fmt.Appendf(nil, "%8s  "+format, append([]any{at.Round(time.Millisecond)}, args...)...))
 }
 
 // places are the addresses that have a name although nobody may be there.

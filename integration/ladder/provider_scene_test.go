@@ -139,8 +139,9 @@ func (m message) named(name string) (list []string) {
 	return list
 }
 
-// own takes from a forwarded request what the edge puts into it, and from an
-// original what the edge takes out: the rest must be equal.
+// rest is a request without what the edge puts into it, or changes in it: the
+// rest of what came and the rest of what went on must be equal. A line end in
+// the middle of a folded field becomes blanks of the same length.
 func (m message) rest(forwarded bool) (rest []string) {
 	vias, records := 0, 0
 	for _, f := range m.fields {
@@ -156,7 +157,7 @@ func (m message) rest(forwarded bool) (rest []string) {
 		case "max-forwards", "content-length", "l":
 			continue
 		}
-		rest = append(rest, f)
+		rest = append(rest, strings.ReplaceAll(f, "\r\n", "  "))
 	}
 	return rest
 }

@@ -134,7 +134,7 @@ func TestProviderCalleeHangsUp(t *testing.T) {
 				caller, s1 := h.Caller(), h.S1()
 				text := providerInvite(t, c.file)
 				sent := cut(text)
-				atCaller, atGateway := h.raw(caller), h.raw(s1)
+				atCaller := h.raw(caller)
 				invite := h.offerRaw(caller, s1, text)
 				s1.Reply(invite, 180)
 				caller.Want("180")
@@ -143,8 +143,8 @@ func TestProviderCalleeHangsUp(t *testing.T) {
 				if got, want := headersOf(ok, "Record-Route"), len(headersOf(invite, "Record-Route")); len(got) != want {
 					t.Errorf("the answer has %d Record-Routes, want %d", len(got), want)
 				}
-				_ = atGateway
 				s1.Callee(invite, "BYE", 1, "Reason: Q.850;cause=16;text=\"Normal call clearing\"", "P-Asserted-Identity: <sip:+12025550143@10.0.0.1>")
+				request := caller.Want("BYE")
 				bye := cut(atCaller("BYE"))
 				contact := append(sent.named("Contact"), sent.named("m")...)[0]
 				_, uri, _ := strings.Cut(contact, "<")
@@ -166,7 +166,7 @@ func TestProviderCalleeHangsUp(t *testing.T) {
 				if got := bye.named("P-Asserted-Identity"); got != nil {
 					t.Errorf("the inside is told of: %q", got)
 				}
-				caller.Reply(caller.Want("BYE"), 200)
+				caller.Reply(request, 200)
 				s1.Want("200 BYE")
 				h.After(time.Second)
 				h.CDR(`"hung_up_by":"callee"`)

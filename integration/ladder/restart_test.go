@@ -31,13 +31,22 @@ func TestRestartMidDialog(t *testing.T) {
 func TestRestartThenTooLong(t *testing.T) {
 	Run(t, func(h *H) {
 		caller, s1 := h.Caller(), h.S1()
-		h.Talk(caller, s1, speakops)
+		c, _ := h.Talk(caller, s1, speakops)
+		for range 3 { // CSeq 2, 3, 4: nobody journals these
+			c.Inside("INFO")
+			s1.Reply(s1.Want("INFO"), 200)
+			caller.Want("200 INFO")
+		}
 		h.After(50 * time.Minute)
 		h.Crash()
 		h.Start()
 		h.After(11 * time.Minute)
 		caller.Reply(caller.Want("BYE"), 200)
-		s1.Reply(s1.Want("BYE"), 200)
+		bye := s1.Want("BYE")
+		if n, _, _ := strings.Cut(Header(bye, "CSeq"), " "); len(n) < 2 {
+			t.Errorf("CSeq %s is not surely higher than the last one: the callee would answer 500", n)
+		}
+		s1.Reply(bye, 200)
 		h.CDR(`"hung_up_by":"edge"`, `"readopted":true`)
 		h.Golden("restart_then_too_long")
 	}, "defaults: {", "limits: { max_call_duration: 1h }\ndefaults: {")

@@ -105,6 +105,35 @@ func TestBeforeTheFirstLoadNothingIsFresh(t *testing.T) {
 	}
 }
 
+// Who waits for the table takes calls at once, and must find it fresh.
+func TestFreshnessIsConfirmedBeforeWaitReturns(t *testing.T) {
+	var fresh routing.Freshness
+	o := brisk
+	o.Freshness = &fresh
+	asked := make(chan bool, 1) // whether waiters were free when Freshness was told first
+	var once sync.Once
+	var f *Feed
+	started := make(chan struct{})
+	o.Clock = func() time.Time {
+		once.Do(func() {
+			<-started
+			select {
+			case <-f.loaded:
+				asked <- true
+			default:
+				asked <- false
+			}
+		})
+		return time.Now()
+	}
+	f, _ = following(t, small(t), o)
+	close(started)
+	loaded(t, f)
+	if _, confirmed := fresh.Confirmed(); !confirmed || <-asked {
+		t.Error("Wait returns before Freshness knows")
+	}
+}
+
 func TestOnlyOneFollows(t *testing.T) {
 	rdb := small(t)
 	f, _ := following(t, rdb, brisk)

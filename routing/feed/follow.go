@@ -213,12 +213,12 @@ func (f *Feed) confirm() {
 		return
 	}
 	first := f.asOf.Swap(&asOf) == nil
-	if first {
-		close(f.loaded)
-		f.opts.Log.Info("numbers are loaded", "redis", Address(f.rdb), "numbers", f.table.Len())
-	}
 	if f.opts.Freshness != nil {
 		f.opts.Freshness.Confirm(f.opts.Clock().Add(-time.Since(asOf)))
+	}
+	if first { // after Freshness: who has waited takes calls at once
+		close(f.loaded)
+		f.opts.Log.Info("numbers are loaded", "redis", Address(f.rdb), "numbers", f.table.Len())
 	}
 	f.isBack()
 }

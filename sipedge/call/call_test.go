@@ -52,6 +52,16 @@ var conversations = []struct {
 		{4 * sec, again, ""},
 		{33 * sec, tick, "gone"}, // timer D outlives timer I
 	}},
+	{"timer G", false, 0, []line{
+		{0, Event{Kind: Refuse}, "finish refused"},
+		{500 * ms, tick, "resend"},
+		{1500 * ms, tick, "resend"},
+		{3500 * ms, tick, "resend"},
+		{7500 * ms, tick, "resend"},
+		{11500 * ms, tick, "resend"}, // every T2 now
+		{15500 * ms, tick, "resend"},
+		{15600 * ms, ack, "rest"},
+	}},
 	{"timer H", true, 0, []line{
 		{0, Event{Kind: Refuse}, "finish refused"},
 		{31 * sec, tick, ""},
@@ -130,7 +140,7 @@ var conversations = []struct {
 		{600 * ms, got(0, 180), "cancel 0"},
 		{1100 * ms, tick, "recancel 0"}, // timer E
 		{2100 * ms, tick, "recancel 0"},
-		{2200 * ms, got(0, 487), "ack 0, keep 487, finish canceled"},
+		{2200 * ms, got(0, 487), "ack 0, finish canceled"},
 	}},
 	{"CANCEL and a 2xx", false, 0, []line{
 		{0, carry(usual(), 0), "try 0"},
@@ -141,6 +151,7 @@ var conversations = []struct {
 	{"CANCEL while held", false, 0, []line{
 		{0, Event{Kind: Wait, At: at(sec)}, ""},
 		{500 * ms, cancel, "finish canceled"},
+		{600 * ms, ack, "rest"},
 		{2 * sec, carry(usual(), 0), ""}, // a decision that comes too late
 	}},
 	{"a hold ends", false, 0, []line{
@@ -153,9 +164,9 @@ var conversations = []struct {
 		{0, got(0, 100), ""},
 		{4 * sec, tick, "cancel 0, try 2"},
 		{4 * sec, got(0, 180), ""}, // not relayed: abandoned
-		{4 * sec, got(2, 180), "relay 2 180"},
+		{4 * sec, got(1, 180), "relay 1 180"},
 		{4100 * ms, got(0, 487), "ack 0"},
-		{5 * sec, got(2, 200), "relay 2 200"},
+		{5 * sec, got(1, 200), "relay 1 200"},
 	}},
 	{"an abandoned branch wakes up", false, 0, []line{
 		{0, carry(usual(), 0, 1), "try 0"},
@@ -198,8 +209,7 @@ var conversations = []struct {
 		{0, got(0, 180), "relay 0 180"},
 		{100 * sec, got(0, 183), "relay 0 183"}, // section 16.7 step 2: starts anew
 		{285 * sec, tick, "cancel 0"},
-		{285 * sec, got(0, 487), "ack 0, finish failed"},
-		{286 * sec, got(0, 200), ""},
+		{285 * sec, got(0, 487), "ack 0, finish unanswered"},
 	}},
 	{"a 2xx inside a dialog is never reaped", false, 0, []line{
 		{0, carry(Rules{InDialog: true}, 0), "try 0"},

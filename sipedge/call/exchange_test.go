@@ -19,7 +19,7 @@ func TestExchanges(t *testing.T) {
 			{600 * ms, got(0, 200), "relay 0 200, rest"},
 			{600 * ms, got(0, 200), ""},
 			{2 * sec, again, "resend"}, // timer J
-			{33 * sec, tick, "gone"},
+			{32600 * ms, tick, "gone"},
 		}},
 		{"silence", false, false, false, []line{
 			{500 * ms, tick, "repeat 0"},

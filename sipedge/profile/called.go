@@ -124,11 +124,16 @@ func (p *Profile) fromAddress(value []byte, plan *e164.Plan) (e164.Dialled, erro
 	return p.fromURI(a.URI, plan)
 }
 
+// EmergencyURN recognises urn:service:sos and what stands beneath it: emergency
+// services have a name besides their numbers (RFC 5031 section 4.2).
+func EmergencyURN(uri []byte) bool {
+	return len(uri) >= len(sos) && bytes.EqualFold(uri[:len(sos)], sos) && (len(uri) == len(sos) || uri[len(sos)] == '.')
+}
+
 var sos = []byte("urn:service:sos")
 
 func (p *Profile) fromURI(uri []byte, plan *e164.Plan) (e164.Dialled, error) {
-	// RFC 5031: emergency services have a name besides their numbers.
-	if len(uri) >= len(sos) && bytes.EqualFold(uri[:len(sos)], sos) {
+	if EmergencyURN(uri) {
 		return e164.Dialled{}, ErrEmergency
 	}
 	u, err := message.ParseURI(uri)

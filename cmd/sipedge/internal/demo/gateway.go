@@ -166,8 +166,8 @@ func (g *Gateway) handle(s *sipgo.Server) {
 			g.respond(req, tx, 481, "Call/Transaction Does Not Exist")
 			return
 		}
+		t.hungUp() // before the answer: nobody shall hang up a call that is over
 		ok(req, tx)
-		t.end()
 	}))
 	s.OnOptions(on(ok))
 	s.OnInfo(on(ok))

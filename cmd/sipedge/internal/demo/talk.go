@@ -249,6 +249,14 @@ func (g *Gateway) reinvite(req *sip.Request, tx sip.ServerTransaction) {
 	g.wait(tx)
 }
 
+// hungUp ends a call that the other side has ended.
+func (t *talk) hungUp() {
+	t.mu.Lock()
+	t.answered = false
+	t.mu.Unlock()
+	t.end()
+}
+
 // hangUp ends an answered call with BYE and waits for its answer, at most until
 // ctx ends; a call that still rings is ended by its own handler.
 func (t *talk) hangUp(ctx context.Context) {
