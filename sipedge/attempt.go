@@ -199,6 +199,9 @@ func appendHints(b []byte, t *trunk, m *message.Message) []byte {
 	return b
 }
 
+// secondRoute is the user of the Record-Route without a token.
+const secondRoute = "r2"
+
 func (s *shard) via(w *world, out int, b *branch) []byte {
 	s.viaBuf = appendVia(s.viaBuf[:0], &w.listeners[out], b)
 	return s.viaBuf
@@ -212,7 +215,7 @@ func (s *shard) recordRoute(w *world, inv *invite, l *leg, out int) []byte {
 	b = append(b, l.token...)
 	b = append(b, w.listeners[out].routeTail...)
 	if in := int(inv.flow.Listener); in != out {
-		b = append(b, ", <sip:r2"...)
+		b = append(append(b, ", <sip:"...), secondRoute...)
 		b = append(b, w.listeners[in].routeTail...)
 	}
 	s.rr = b

@@ -118,12 +118,7 @@ func (s *shard) grantExchange(x *exchange, ef call.Effect, m *message.Message, n
 			x.done(0)
 			return
 		}
-		if err := s.spare.Parse(x.raw); err != nil {
-			return
-		}
-		tag := s.tagFor(&s.spare)
-		s.out = s.spare.AppendReply(s.out[:0], ef.Code, message.ReasonPhrase(ef.Code), tag[:], x.source, nil)
-		s.lastExchange(x)
+		s.respondExchange(x, ef.Code)
 	case call.Resend:
 		if len(x.last) > 0 {
 			s.respond(x.flow, x.via, x.last)
@@ -139,7 +134,22 @@ func (s *shard) grantExchange(x *exchange, ef call.Effect, m *message.Message, n
 	}
 }
 
+// respondExchange answers with a response of our own.
+func (s *shard) respondExchange(x *exchange, code int) {
+	if err := s.spare.Parse(x.raw); err != nil {
+		return
+	}
+	tag := s.tagFor(&s.spare)
+	s.out = s.spare.AppendReply(s.out[:0], code, message.ReasonPhrase(code), tag[:], x.source, nil)
+	s.lastExchange(x)
+}
+
 func (s *shard) relayExchange(x *exchange, m *message.Message, code int) {
+	if code == 503 {
+		// Section 16.7 step 6: the other end is out of service, this edge is not.
+		s.respondExchange(x, 500)
+		return
+	}
 	if x.toCaller {
 		// The response comes from the trunk's side and goes inside.
 		s.out = s.inward(x.trunk, m, x.raw, s.out[:0])

@@ -30,7 +30,7 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, sibling tra
 		s.turnAway(f, m, t, profile.Loop, becauseLoop)
 		return
 	}
-	if s.merged(sibling, f) {
+	if s.merged(sibling, f) && !s.spiral(m, w) {
 		s.edge.meter.fault()
 		s.answer(f, m, 482, "Merged Request", nil)
 		return

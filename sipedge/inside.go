@@ -3,6 +3,7 @@ package sipedge
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/speakops/sipedge/sipedge/call"
@@ -103,9 +104,9 @@ func (s *shard) takeRoutes(m *message.Message, w *world, p *passage) bool {
 	}
 	// A strict router before us has put our URI into the Request-URI, and the
 	// real one behind the last Route (section 16.4).
-	if len(m.Target.User) >= minToken && w.own(m.Target.Host, m.Target.Port, true) >= 0 && !isVeiled(m.Target.User) {
+	if w.own(m.Target.Host, m.Target.Port, true) >= 0 && !isVeiled(m.Target.User) {
 		try(m.Target.User)
-		p.strict = found
+		p.strict = found || string(m.Target.User) == secondRoute
 	}
 	for value := range m.Values(message.KRoute) {
 		u, own := s.ownRoute(value, w)
@@ -185,33 +186,59 @@ func (s *shard) follow(m *message.Message, w *world, p *passage) bool {
 }
 
 // nextURI is the URI the request goes to: the first Route that is not ours, or
-// the Request-URI; rest says that Routes remain.
+// the Request-URI; rest says that Routes remain. nil: there is no such URI.
 func (s *shard) nextURI(m *message.Message, w *world, p *passage) (uri []byte, rest bool) {
-	var routes [][]byte
+	routes, target := remaining(m, p.drop), m.URI
+	switch {
+	case p.strict && len(routes) == 0:
+		return nil, false // our own URI, and no target behind it
+	case p.strict:
+		last := len(routes) - 1
+		target, routes = firstURI(routes[last]), routes[:last]
+		p.uri, p.all = target, true
+		p.push = bytes.Join(routes, commaBlank)
+	case len(routes) == 0:
+		if hidden, behind, ok := s.unveil(m, w); ok {
+			p.uri, target, routes = hidden, hidden, behind
+			p.push = bytes.Join(routes, commaBlank)
+		}
+	}
+	if len(routes) == 0 {
+		return target, false
+	}
+	next := firstURI(routes[0])
+	if !loose(next) {
+		// A strict router gets its own URI as the Request-URI, and the target
+		// behind the last Route (section 16.6 step 6).
+		target = slices.Concat([]byte("<"), target, []byte(">"))
+		p.uri, p.all = next, true
+		p.push = bytes.Join(append(slices.Clone(routes[1:]), target), commaBlank)
+	}
+	return next, true
+}
+
+var commaBlank = []byte(", ")
+
+// remaining are the Route values behind those that are taken off.
+func remaining(m *message.Message, drop int) (routes [][]byte) {
 	n := 0
 	for value := range m.Values(message.KRoute) {
-		if n++; n > p.drop {
+		if n++; n > drop {
 			routes = append(routes, value)
 		}
 	}
-	switch {
-	case p.strict && len(routes) > 0:
-		last := len(routes) - 1
-		p.uri, p.all = firstURI(routes[last]), true
-		p.push = bytes.Join(routes[:last], []byte(", "))
-		routes = routes[:last]
-	case len(routes) == 0 && s.unveil(m, w, p):
-		if len(p.push) > 0 {
-			return firstURI(p.push), true
-		}
+	return routes
+}
+
+// loose says whether a route's URI has lr (section 19.1.1). One that cannot be
+// read is not rewritten.
+func loose(uri []byte) bool {
+	u, err := message.ParseURI(uri)
+	if err != nil {
+		return true
 	}
-	if len(routes) > 0 {
-		return firstURI(routes[0]), true
-	}
-	if p.uri != nil {
-		return p.uri, false
-	}
-	return m.URI, false
+	_, lr := u.Param("lr")
+	return lr
 }
 
 func firstURI(routes []byte) []byte {

@@ -58,11 +58,11 @@ func (s *shard) relayInside(inv *invite, m *message.Message, code int) {
 	}
 }
 
-// finishInside ends a re-INVITE: with the other side's own final, or with 487
-// after CANCEL and 408 after silence. No profile is asked: the dialog lives on,
+// finishInside ends a re-INVITE: with the other side's own final (500 for its
+// 503), or with 487 after CANCEL and 408 after silence. No profile is asked: the dialog lives on,
 // and its ends must understand each other.
 func (s *shard) finishInside(inv *invite, m *message.Message, ef call.Effect) {
-	if ef.Kept {
+	if ef.Kept && ef.Code != 503 {
 		if err := s.spare.Parse(inv.kept); err != nil {
 			return
 		}
@@ -71,7 +71,10 @@ func (s *shard) finishInside(inv *invite, m *message.Message, ef call.Effect) {
 		return
 	}
 	code := 408
-	if ef.Ending == call.Canceled {
+	switch {
+	case ef.Kept: // section 16.7 step 6: the other end is out of service, this edge is not
+		code = 500
+	case ef.Ending == call.Canceled:
 		code = 487
 	}
 	tag := s.tagFor(m)

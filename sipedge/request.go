@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/speakops/sipedge/sipedge/call"
@@ -111,10 +112,35 @@ func (s *shard) unfit(m *message.Message, w *world) (code int, reason string, ex
 	case m.MaxForwards == 0 && m.ToTag != nil:
 		return 483, "Too Many Hops", nil
 	}
-	if h := m.First(message.KProxyRequire); h != nil && len(h.Value) > 0 {
-		return 420, "Bad Extension", s.line("Unsupported: ", h.Value)
+	if m.Has(message.KProxyRequire) {
+		if extra := s.unsupported(m, message.KProxyRequire); extra != nil {
+			return 420, "Bad Extension", extra
+		}
 	}
 	return 0, "", nil
+}
+
+// unsupported is the Unsupported line of a 420: every option a request asks for,
+// out of all lines of the header, but for those that known names (section 16.3
+// step 5, 8.2.2.3); nil when nothing is left.
+func (s *shard) unsupported(m *message.Message, k message.Kind, known ...string) []byte {
+	b := append(s.lines[:0], "Unsupported: "...)
+	none := len(b)
+	for tag := range m.Values(k) {
+		if slices.ContainsFunc(known, func(n string) bool { return strings.EqualFold(n, string(tag)) }) {
+			continue
+		}
+		if len(b) > none {
+			b = append(b, ", "...)
+		}
+		b = append(b, tag...)
+	}
+	s.lines = b
+	if len(b) == none {
+		return nil
+	}
+	s.lines = append(b, "\r\n"...)
+	return s.lines
 }
 
 func isScheme(m *message.Message, scheme string) bool {
@@ -135,6 +161,12 @@ func (s *shard) options(f transport.Flow, m *message.Message, w *world) {
 		s.lines = profile.AppendRetryAfter(s.lines[:0], p.Final(profile.Draining))
 		s.answer(f, m, 503, "Service Unavailable", s.lines)
 		return
+	}
+	if m.Has(message.KRequire) { // here the edge is the UAS that is asked (section 8.2.2.3)
+		if extra := s.unsupported(m, message.KRequire, "100rel", "timer"); extra != nil {
+			s.answer(f, m, 420, "Bad Extension", extra)
+			return
+		}
 	}
 	s.answer(f, m, 200, "OK", optionsLines)
 }

@@ -92,7 +92,24 @@ func (s *shard) lose(tx transaction) {
 			s.edge.panicked(p, debug.Stack())
 		}
 	}()
+	if inv, ok := tx.(*invite); ok && !inv.dead && inv.call.State() == call.Proceeding {
+		s.apologise(inv)
+	}
 	s.drop(tx)
+}
+
+// apologise ends a call that panicked: its caller hears 500 rather than nothing,
+// and what rings is cancelled.
+func (s *shard) apologise(inv *invite) {
+	for i := range inv.legs {
+		if l := &inv.legs[i]; l.heard && l.code == 0 && l.sent != nil {
+			s.cancelLeg(inv, i)
+		}
+	}
+	m := s.original(inv)
+	tag := s.tagFor(m)
+	s.out = m.AppendReply(s.out[:0], 500, "Server Internal Error", tag[:], inv.source, nil)
+	s.respond(inv.flow, inv.via, s.out)
 }
 
 // receive takes one message from a reader.

@@ -91,7 +91,7 @@ func (s *shard) tokenIn(m *message.Message, w *world) ([]byte, *token.Token) {
 	return nil, nil
 }
 
-// minToken tells a token from the "r2" of a second Record-Route.
+// minToken tells a token from secondRoute.
 const minToken = 16
 
 // ownRoute cuts a Route or Record-Route value and says which listener of ours it

@@ -79,23 +79,20 @@ func firstContact(m *message.Message) (message.NameAddr, error) {
 	return message.ParseNameAddr(m.Value(message.KContact))
 }
 
-// unveil opens a hidden Contact in the Request-URI.
-func (s *shard) unveil(m *message.Message, w *world, p *passage) bool {
+// unveil opens a hidden Contact in the Request-URI: the URI that was hidden,
+// and the routes behind it.
+func (s *shard) unveil(m *message.Message, w *world) (uri []byte, routes [][]byte, ok bool) {
 	user := m.Target.User
 	if !isVeiled(user) || w.own(m.Target.Host, m.Target.Port, true) < 0 {
-		return false
+		return nil, nil, false
 	}
 	plain, err := w.ring.OpenText(s.plain[:0], user[len(veilMark):], m.CallID)
 	if err != nil {
-		return false
+		return nil, nil, false
 	}
 	s.plain = plain
-	uri, routes, _ := bytes.Cut(plain, []byte{0})
-	p.uri = uri
-	if len(routes) > 0 {
-		p.push = bytes.ReplaceAll(routes, []byte{0}, []byte(", "))
-	}
-	return true
+	parts := bytes.Split(plain, []byte{0})
+	return parts[0], parts[1:], true
 }
 
 // hideVias takes the Vias of the inside off a request that leaves towards the

@@ -128,6 +128,19 @@ func (s *shard) looped(m *message.Message, l [loopLen]byte, w *world) bool {
 	return false
 }
 
+// spiral says whether a request that is no loop has been here before: it has
+// gone round on purpose and is nobody's second copy (section 16.3 step 4).
+func (s *shard) spiral(m *message.Message, w *world) bool {
+	for value := range m.Values(message.KVia) {
+		if v, err := message.ParseVia(value); err == nil && w.ownVia(&v) {
+			if _, _, ok := parseBranch(v.Branch); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func sameLoop(text []byte, l [loopLen]byte) bool {
 	raw, _, ok := parseBranch(text)
 	return ok && string(raw[6:6+loopLen]) == string(l[:])

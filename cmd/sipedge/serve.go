@@ -124,7 +124,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	g.Go(func() error { return r.obey(inner) })
 	g.Go(func() error {
 		defer stop() // the rest goes on until the last call is through
-		loading(ctx, follow, rdb, log)
+		loading(ctx, follow, log)
 		if err := edge.Open(ctx); err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ const (
 	awayPatience = 2 * time.Second
 )
 
-func loading(ctx context.Context, f *feed.Feed, rdb redis.UniversalClient, log *slog.Logger) {
+func loading(ctx context.Context, f *feed.Feed, log *slog.Logger) {
 	patience, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
 	deadline := time.Now().Add(awayPatience)
@@ -171,8 +171,7 @@ func loading(ctx context.Context, f *feed.Feed, rdb redis.UniversalClient, log *
 		case err == nil || ctx.Err() != nil:
 			return
 		case away != nil && time.Now().After(deadline):
-			log.Error("redis is away: calls are refused with 503 until it answers and the numbers are loaded", "address", feed.Address(rdb), "error", away)
-			return
+			return // the feed has said so
 		case patience.Err() != nil:
 			log.Warn("numbers are not loaded yet: calls are refused with 503 until they are", "waited", loadPatience)
 			return

@@ -74,6 +74,8 @@ func open(t *testing.T) *stage {
 	l.Edit("sip:127.0.0.1:5070", "sip:"+g.a.addr)
 	l.Edit("sip:127.0.0.1:5071", "sip:"+g.b.addr)
 	trusted := ", egress: { tls: { ca: " + g.ca.file(t, l.Dir) + ", server_name: gateway.example.net } }"
+	l.Edit("sip:127.0.0.1:5080", "sip:127.0.2.5:5080") // nothing but the edge lives at 127.0.0.1
+	l.Edit("sip:127.0.0.1:5081", "sip:127.0.2.5:5081")
 	l.Edit("\nroutes:\n", "\nroutes:\n"+route("alone", "sip:"+g.a.addr, "")+route("stream", "sip:"+g.t.addr+";transport=tcp", "")+
 		route("secure", "sip:"+g.s.addr+";transport=tls", trusted)+sixth)
 	csv := filepath.Join(l.Dir, "numbers.csv")

@@ -2,7 +2,7 @@ package conformance
 
 import (
 	"crypto/tls"
-	"fmt"
+	"net"
 	"strings"
 	"testing"
 )
@@ -83,7 +83,8 @@ func (g *stage) transports(t *testing.T) {
 	t.Run("tls_without_a_known_name", func(t *testing.T) { // a certificate of nobody's, or none, is a stranger's
 		for _, name := range []string{"", "stranger.example.org"} {
 			k := g.call(t)
-			c, err := tls.Dial("tcp", k.tls, k.ca.client(t, name))
+			d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.3.1")}}
+			c, err := tls.DialWithDialer(d, "tcp", k.tls, k.ca.client(t, name))
 			if err != nil {
 				continue
 			}
@@ -150,5 +151,3 @@ func (k *call) whole(number string) {
 	k.toGateway(200)
 	k.quiet(k.from, k.gw)
 }
-
-var _ = fmt.Sprint

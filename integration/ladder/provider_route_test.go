@@ -111,27 +111,27 @@ func TestProviderGatewayRecordsItselfTwice(t *testing.T) {
 		for _, hide := range []string{"", "    hide: true\n    media: anchor\n"} {
 			t.Run(c.name+" "+strings.TrimSpace(hide), func(t *testing.T) {
 				Run(t, func(h *H) {
-				caller, s1 := h.Caller(), h.S1()
-				raw := h.raw(s1)
-				c1, invite := h.Offer(caller, s1, speakops)
-				record := "Record-Route: " + far + ", " + c.near
-				s1.Reply(invite, 180, record)
-				caller.Want("180")
-				s1.Reply(invite, 200, record)
-				c1.Ack(caller.Want("200"))
-				s1.Want("ACK")
-				c1.Inside("BYE")
-				bye := s1.Want("BYE")
-				for _, method := range []string{"ACK", "BYE"} {
-					got := cut(raw(method))
-					routes := strings.ReplaceAll(strings.Join(got.named("Route"), ", "), "Route: ", "")
-					if got.start != method+" "+c.uri+" SIP/2.0" || routes != c.route {
-						t.Errorf("%s by %s\nwant %s by %s", got.start, routes, c.uri, c.route)
+					caller, s1 := h.Caller(), h.S1()
+					raw := h.raw(s1)
+					c1, invite := h.Offer(caller, s1, speakops)
+					record := "Record-Route: " + far + ", " + c.near
+					s1.Reply(invite, 180, record)
+					caller.Want("180")
+					s1.Reply(invite, 200, record)
+					c1.Ack(caller.Want("200"))
+					s1.Want("ACK")
+					c1.Inside("BYE")
+					bye := s1.Want("BYE")
+					for _, method := range []string{"ACK", "BYE"} {
+						got := cut(raw(method))
+						routes := strings.ReplaceAll(strings.Join(got.named("Route"), ", "), "Route: ", "")
+						if got.start != method+" "+c.uri+" SIP/2.0" || routes != c.route {
+							t.Errorf("%s by %s\nwant %s by %s", got.start, routes, c.uri, c.route)
+						}
 					}
-				}
-				s1.Reply(bye, 200)
-				caller.Want("200 BYE")
-			}, "  - id: caller\n", "  - id: caller\n"+hide)
+					s1.Reply(bye, 200)
+					caller.Want("200 BYE")
+				}, "  - id: caller\n", "  - id: caller\n"+hide)
 			})
 		}
 	}

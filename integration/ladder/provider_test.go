@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -242,4 +243,44 @@ func TestProviderPSAPCallback(t *testing.T) {
 			}, trunk("generic", "US", believed, limits...)...)
 		})
 	}
+}
+
+// A block holds everybody off but a PSAP that calls back, and only on a trunk
+// believed in that.
+func TestProviderPSAPPassesABlock(t *testing.T) {
+	for _, believes := range []bool{true, false} {
+		Run(t, func(h *H) {
+			now := time.Now()
+			h.Number(routing.Number{PublicNumber: 12025550143, RoutingAuthority: routing.SpeakOps, PortingState: routing.Settled,
+				Override: routing.Override{Kind: routing.Block, From: now.Add(-time.Hour), Until: now.Add(time.Hour), Reason: "test", Author: "test"}})
+			caller, s1 := h.Caller(), h.S1()
+			caller.SendRaw(providerInvite(t, "psap_callback"))
+			wait()
+			caller.Want("100")
+			if !believes {
+				caller.Want("603")
+				s1.Silent()
+				return
+			}
+			s1.Reply(s1.Want("INVITE"), 486)
+			s1.Want("ACK")
+			caller.Want("486")
+			h.CDR(`"because":"psap"`)
+		}, trunk("generic", "US", fmt.Sprintf("identity: true, psap_callback: %v", believes))...)
+	}
+}
+
+// A national number is none to a trunk without a country: the refusal says so,
+// and the record keeps what was dialled.
+func TestProviderNationalNumberOfNoCountry(t *testing.T) {
+	Run(t, func(h *H) {
+		h.desk()
+		caller, s1 := h.Caller(), h.S1()
+		caller.SendRaw(providerInvite(t, "national"))
+		wait()
+		caller.Want("100")
+		h.Check(caller.Want("404"), "Reason", `Q.850;cause=1;text="not_a_number"`)
+		s1.Silent()
+		h.CDR(`"because":"not_a_number"`)
+	}, trunk("generic", "", "diagnostics: true")...)
 }

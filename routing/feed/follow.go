@@ -53,7 +53,12 @@ func (f *Feed) isAway(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.away == nil {
-		f.opts.Log.Error("numbers cannot be followed; decisions go on from memory", "error", &AwayError{Address(f.rdb), err}, "age", f.Age())
+		away := &AwayError{Address(f.rdb), err}
+		if f.Loaded() {
+			f.opts.Log.Error("numbers cannot be followed; decisions go on from memory", "error", away, "age", f.Age())
+		} else {
+			f.opts.Log.Error("numbers cannot be loaded; calls are refused until they are", "error", away)
+		}
 	}
 	f.away = &AwayError{Address(f.rdb), err}
 }

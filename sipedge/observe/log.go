@@ -66,6 +66,8 @@ func clean(_ []string, a slog.Attr) slog.Attr {
 	switch v := a.Value.Resolve(); v.Kind() {
 	case slog.KindString:
 		a.Value = slog.StringValue(printable(v.String()))
+	case slog.KindDuration:
+		a.Value = slog.StringValue(v.Duration().String()) // 30s, not 30000000000
 	case slog.KindAny:
 		switch x := v.Any().(type) {
 		case error:

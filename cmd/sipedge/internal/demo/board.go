@@ -83,7 +83,7 @@ func (b *Board) Bold(text string) string { return b.paint(bold, text) }
 func (b *Board) Dim(text string) string { return b.paint(dim, text) }
 
 func (b *Board) paint(how, text string) string {
-	if !b.colour || text == "" {
+	if !b.colour || how == "" || text == "" {
 		return text
 	}
 	return "\x1b[" + how + "m" + text + "\x1b[0m"
