@@ -1,11 +1,15 @@
 package routing
 
+import "sync/atomic"
+
 // bucket holds a few records, and the keys of all of them in one cache line
-// before any of the records. Once published it is immutable; the next bucket
-// takes what does not fit. A nil bucket is empty.
+// before any of the records. A free slot is filled in place: the record first,
+// then its key, so that who finds the key finds the record. A record that is
+// there never changes; another one takes its place in a copy of the bucket.
+// What does not fit goes before, into a new bucket. A nil bucket is empty.
 type bucket struct {
-	keys    [bucketSlots]PublicNumber // 0 is a free slot; there is no number 0
 	next    *bucket
+	keys    [bucketSlots]atomic.Uint64 // 0 is a free slot; there is no number 0
 	records [bucketSlots]record
 }
 
@@ -14,7 +18,7 @@ const bucketSlots = 7
 func (b *bucket) find(n PublicNumber) *record {
 	for ; b != nil; b = b.next {
 		for i := range &b.keys {
-			if b.keys[i] == n {
+			if b.keys[i].Load() == uint64(n) {
 				return &b.records[i]
 			}
 		}
@@ -22,41 +26,38 @@ func (b *bucket) find(n PublicNumber) *record {
 	return nil
 }
 
-// with is a copy of b in which r stands for n. What lies behind the change is shared.
-func (b *bucket) with(n PublicNumber, r *record) *bucket {
-	if b.find(n) == nil {
-		return b.copied().add(n, r)
-	}
-	next := b.copied()
-	for i := range &next.keys {
-		if next.keys[i] == n {
-			next.records[i] = *r
-			return next
-		}
-	}
-	next.next = b.next.with(n, r)
-	return next
-}
-
-func (b *bucket) copied() *bucket {
-	if b == nil {
-		return nil
-	}
-	next := *b
-	return &next
-}
-
-// add puts a key that is not there into a bucket that is not published yet.
-func (b *bucket) add(n PublicNumber, r *record) *bucket {
+// filled is b with a record whose key is not there yet. Slots of the first
+// bucket are filled up; those behind it have been.
+func (b *bucket) filled(n PublicNumber, r record) *bucket {
 	if b != nil {
 		for i := range &b.keys {
-			if b.keys[i] == 0 {
-				b.keys[i], b.records[i] = n, *r
+			if b.keys[i].Load() == 0 {
+				b.records[i] = r
+				b.keys[i].Store(uint64(n))
 				return b
 			}
 		}
 	}
 	next := &bucket{next: b}
-	next.keys[0], next.records[0] = n, *r
+	next.records[0] = r
+	next.keys[0].Store(uint64(n))
+	return next
+}
+
+// changed is a copy of b in which r stands for n, which is there. What lies
+// behind the change is shared.
+func (b *bucket) changed(n PublicNumber, r record) *bucket {
+	next := &bucket{next: b.next, records: b.records}
+	here := false
+	for i := range &b.keys {
+		key := b.keys[i].Load()
+		if key == uint64(n) {
+			next.records[i], here = r, true
+		}
+		next.keys[i].Store(key)
+	}
+	if !here {
+		next.next = b.next.changed(n, r)
+	}
 	return next
 }

@@ -2,20 +2,22 @@ package routing
 
 import "unique"
 
-// record is a Number as the Table keeps it: 40 bytes beside its key, since most of what is
-// said about a number is said about thousands of its neighbours too.
+// record is a Number as the Table keeps it: 16 bytes beside its key, and no
+// pointer, so that ten million of them are nothing to a garbage collector. What
+// is said about a number stands in the terms of its shard.
 type record struct {
 	revision uint64
-	common   unique.Handle[common] // the zero handle marks a tombstone
-	customer unique.Handle[CustomerID]
-	override *Override // nil for none
-	state    PortingState
-	holder   RoutingAuthority
+	shared   uint32 // 0 marks a tombstone
+	customer uint32
 }
 
-// common is what neighbours share.
+func (r *record) dead() bool { return r.shared == 0 }
+
+// common is what is said about thousands of neighbours alike.
 type common struct {
 	numberType NumberType
+	state      PortingState
+	holder     RoutingAuthority
 	original   ProviderID
 	serving    ProviderID
 	losing     ProviderID
@@ -23,53 +25,59 @@ type common struct {
 	lrn        string
 	legacy     RouteID
 	speakops   RouteID
+	override   unique.Handle[Override] // the zero handle for none
 }
 
-func pack(n Number) record {
-	r := record{
-		revision: n.Revision,
-		common: unique.Make(common{
-			numberType: n.NumberType,
-			original:   n.OriginalAssignee,
-			serving:    n.CurrentServingProvider,
-			losing:     n.LosingProvider,
-			carrier:    n.UnderlyingCarrier,
-			lrn:        n.LRN,
-			legacy:     n.LegacyRoute,
-			speakops:   n.SpeakOpsRoute,
-		}),
-		customer: unique.Make(n.CustomerAssignment),
-		state:    n.PortingState,
-		holder:   n.RoutingAuthority,
+// Entry is a record in the form in which it is cheapest to hand over: what
+// neighbours share is one Shared, made once.
+type Entry struct {
+	PublicNumber PublicNumber
+	Revision     uint64
+	Shared       Shared // the zero Shared: the number was deleted at that revision
+	Customer     CustomerID
+}
+
+// Shared is everything about a Number except its key, revision and customer.
+// Equal contents make equal values.
+type Shared struct{ of unique.Handle[common] }
+
+// Deleted says that this is the mark of a tombstone.
+func (s Shared) Deleted() bool { return s == Shared{} }
+
+// Share takes what neighbours may share out of n.
+func Share(n Number) Shared {
+	c := common{
+		numberType: n.NumberType,
+		state:      n.PortingState,
+		holder:     n.RoutingAuthority,
+		original:   n.OriginalAssignee,
+		serving:    n.CurrentServingProvider,
+		losing:     n.LosingProvider,
+		carrier:    n.UnderlyingCarrier,
+		lrn:        n.LRN,
+		legacy:     n.LegacyRoute,
+		speakops:   n.SpeakOpsRoute,
 	}
 	if n.Override.Kind != OverrideNone {
-		override := n.Override
-		r.override = &override
+		c.override = unique.Make(n.Override)
 	}
-	return r
+	return Shared{unique.Make(c)}
 }
 
-func (r *record) dead() bool { return r.common == unique.Handle[common]{} }
-
-func (r *record) unpack(key PublicNumber) Number {
-	c := r.common.Value()
-	n := Number{
-		PublicNumber:           key,
-		NumberType:             c.numberType,
-		PortingState:           r.state,
-		RoutingAuthority:       r.holder,
-		OriginalAssignee:       c.original,
-		CurrentServingProvider: c.serving,
-		LosingProvider:         c.losing,
-		UnderlyingCarrier:      c.carrier,
-		CustomerAssignment:     r.customer.Value(),
-		LRN:                    c.lrn,
-		LegacyRoute:            c.legacy,
-		SpeakOpsRoute:          c.speakops,
-		Revision:               r.revision,
+// Number is the Entry as everyone else reads it. A tombstone has only a key and
+// a revision.
+func (e Entry) Number() Number {
+	n := Number{PublicNumber: e.PublicNumber, Revision: e.Revision, CustomerAssignment: e.Customer}
+	if e.Shared.Deleted() {
+		return n
 	}
-	if r.override != nil {
-		n.Override = *r.override
+	c := e.Shared.of.Value()
+	n.NumberType, n.PortingState, n.RoutingAuthority = c.numberType, c.state, c.holder
+	n.OriginalAssignee, n.CurrentServingProvider, n.LosingProvider = c.original, c.serving, c.losing
+	n.UnderlyingCarrier, n.LRN = c.carrier, c.lrn
+	n.LegacyRoute, n.SpeakOpsRoute = c.legacy, c.speakops
+	if c.override != (unique.Handle[Override]{}) {
+		n.Override = c.override.Value()
 	}
 	return n
 }

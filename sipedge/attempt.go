@@ -100,7 +100,7 @@ func (s *shard) overTarget(inv *invite, m *message.Message, i int, t gateway.Tar
 	if t.Proto != inv.hops[inv.call.Target(i)].target.Proto {
 		attempt |= 0x80 // the same attempt over UDP has a branch of its own
 	}
-	o := origin{via: &m.Via, source: inv.source, flow: inv.flow, class: inv.origin.class, loop: inv.origin.loop}
+	o := origin{via: &m.Via, source: inv.source, flow: inv.flow, callID: m.CallID, class: inv.origin.class, loop: inv.origin.loop}
 	l.branch, l.key = s.branchFor(&o, attempt)
 	s.clients[l.key] = client{inv, i}
 	s.out = s.outward(inv, m, l, out, s.out[:0])

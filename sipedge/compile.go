@@ -170,7 +170,8 @@ func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile,
 }
 
 // hiddenHeaders tell about the inside, whatever the profile says.
-var hiddenHeaders = []string{"Server", "User-Agent", "Warning", "P-Asserted-Identity", "Alert-Info", "Call-Info", "Error-Info", "Reply-To", "Organization"}
+var hiddenHeaders = []string{"Server", "User-Agent", "Warning", "Organization", "Alert-Info", "Call-Info", "Error-Info", "Reply-To",
+	"P-Asserted-Identity", "P-Called-Party-ID", "P-Associated-URI", "Remote-Party-ID", "Diversion", "History-Info", "X-*"}
 
 // keepLimits carries a trunk's counts over a reload.
 func keepLimits(before *world, t configs.Trunk) *ratelimit.Limiter {

@@ -71,7 +71,7 @@ func (s *shard) exchange(f transport.Flow, m *message.Message, w *world, p *pass
 		x.callID = p.token.Call
 		s.bye(p, m, now)
 	}
-	o := origin{via: &m.Via, source: f.Peer, flow: f, class: classOther, loop: s.loopOf(m)}
+	o := origin{via: &m.Via, source: f.Peer, flow: f, callID: m.CallID, class: classOther, loop: s.loopOf(m)}
 	x.branch, x.client = s.branchFor(&o, 0)
 	e := s.insideEdit(f, m, w, p, &x.branch)
 	s.out = m.Append(s.out[:0], &e)

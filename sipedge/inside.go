@@ -303,7 +303,7 @@ func (s *shard) insideEdit(f transport.Flow, m *message.Message, w *world, p *pa
 
 // forwardAck sends on the ACK of a 2xx; it has no transaction (section 16.11).
 func (s *shard) forwardAck(f transport.Flow, m *message.Message, w *world, p *passage) {
-	o := origin{via: &m.Via, source: f.Peer, flow: f, class: classOther}
+	o := origin{via: &m.Via, source: f.Peer, flow: f, callID: m.CallID, class: classOther}
 	b, _ := s.branchFor(&o, 0)
 	e := s.insideEdit(f, m, w, p, &b)
 	s.out = m.Append(s.out[:0], &e)

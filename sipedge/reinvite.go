@@ -23,7 +23,7 @@ func (s *shard) reinvite(f transport.Flow, m *message.Message, w *world, p *pass
 	inv.dialogue = inDialog{on: true, token: p.token, next: p.next}
 	inv.call.Begin(now, f.Proto != transport.UDP, 0)
 	s.trying(inv, m)
-	b, key2 := s.branchFor(&origin{via: &m.Via, source: f.Peer, flow: f, class: classInvite, loop: inv.origin.loop}, 0)
+	b, key2 := s.branchFor(&origin{via: &m.Via, source: f.Peer, flow: f, callID: m.CallID, class: classInvite, loop: inv.origin.loop}, 0)
 	e := s.insideEdit(f, m, w, p, &b)
 	s.out = m.Append(s.out[:0], &e)
 	inv.legs = append(inv.legs[:0], leg{branch: b, key: key2, sent: s.hold(s.out), began: now})

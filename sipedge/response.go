@@ -26,7 +26,8 @@ func (s *shard) response(f transport.Flow, m *message.Message, now call.Instant)
 	}
 	switch tx := c.tx.(type) {
 	case *invite:
-		if string(tx.legs[c.leg].branch[:]) != string(m.Via.Branch) || m.Method != message.INVITE && m.Method != message.CANCEL {
+		// A branch of ours under another Call-ID or CSeq answers nothing we sent.
+		if s.txKey(m) != tx.key || string(tx.legs[c.leg].branch[:]) != string(m.Via.Branch) || m.Method != message.INVITE && m.Method != message.CANCEL {
 			s.edge.meter.stray()
 			return
 		}
@@ -43,7 +44,7 @@ func (s *shard) response(f transport.Flow, m *message.Message, now call.Instant)
 		l.ringing = l.ringing || m.Status > 100 && m.Status < 200
 		s.step(tx, ev, m, now)
 	case *exchange:
-		if m.Method != tx.method {
+		if m.Method != tx.method || tx.done == nil && s.txKey(m) != tx.key {
 			s.edge.meter.stray()
 			return
 		}

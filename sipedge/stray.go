@@ -30,7 +30,7 @@ func (s *shard) stray(f transport.Flow, m *message.Message, raw [branchRaw]byte,
 	if m.Method == message.INVITE {
 		class = classInvite
 	}
-	if !s.madeBranch(&raw, &below, source, class) {
+	if !s.madeBranch(&raw, &below, m.CallID, source, class) {
 		s.edge.meter.stray()
 		return
 	}

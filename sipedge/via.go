@@ -15,7 +15,7 @@ import (
 //
 // listener and connection say where the response goes upstream; loop is what
 // RFC 5393 section 4.2 wants compared; mac is a keyed hash of all of these and
-// of the received branch, sent-by, source address and method class. A restarted edge
+// of the received branch, sent-by, source address, Call-ID and method class. A restarted edge
 // makes the same branch of a retransmitted request, so a gateway sees a
 // retransmission; and a response that finds no transaction is sent on only if
 // the next Via proves that this edge has sent the request (section 16.11).
@@ -34,6 +34,7 @@ type origin struct {
 	via    *message.Via
 	source netip.AddrPort
 	flow   transport.Flow
+	callID []byte
 	class  byte
 	loop   [loopLen]byte
 }
@@ -45,31 +46,28 @@ func (s *shard) branchFor(o *origin, attempt int) (b branch, key uint64) {
 	raw[1] = o.flow.Listener
 	binary.BigEndian.PutUint32(raw[2:], o.flow.Conn)
 	copy(raw[6:], o.loop[:])
-	mac := s.branchSum(raw[:branchHead], o.via.Branch, o.via.SentBy, o.source, o.class)
+	mac := s.edge.world.Load().ring.Sum(s.branchText(raw[:branchHead], o.via, o.callID, o.source, o.class))
 	copy(raw[branchHead:], mac[:branchMAC])
 	copy(b[:], cookie)
 	token.Text.Encode(b[len(cookie):], raw[:])
 	return b, binary.LittleEndian.Uint64(raw[branchHead:])
 }
 
-func (s *shard) branchSum(head, received, sentBy []byte, source netip.AddrPort, class byte) [16]byte {
-	return s.edge.world.Load().ring.Sum(s.branchText(head, received, sentBy, source, class))
-}
-
 // madeBranch says whether a branch was made, under any key we still hold, of
-// the request that was received with the Via below.
-func (s *shard) madeBranch(raw *[branchRaw]byte, below *message.Via, source netip.AddrPort, class byte) bool {
-	text := s.branchText(raw[:branchHead], below.Branch, below.SentBy, source, class)
+// the request of that Call-ID that was received with the Via below.
+func (s *shard) madeBranch(raw *[branchRaw]byte, below *message.Via, callID []byte, source netip.AddrPort, class byte) bool {
+	text := s.branchText(raw[:branchHead], below, callID, source, class)
 	return s.edge.world.Load().ring.Made(raw[branchHead:], text)
 }
 
-func (s *shard) branchText(head, received, sentBy []byte, source netip.AddrPort, class byte) []byte {
+func (s *shard) branchText(head []byte, received *message.Via, callID []byte, source netip.AddrPort, class byte) []byte {
 	b := append(s.scratch[:0], head...)
 	b = append(b, class)
 	ip := source.Addr().As16()
 	b = append(b, ip[:]...)
-	b = append(append(b, received...), 0)
-	b = append(b, sentBy...)
+	b = append(append(b, received.Branch...), 0)
+	b = append(append(b, received.SentBy...), 0)
+	b = append(b, callID...)
 	s.scratch = b[:0]
 	return b
 }

@@ -20,9 +20,9 @@ type call struct {
 	*stage
 	id   string // Call-ID
 	key  string // in branches and tags
-	from *end // the caller
-	gw   *end // the gateway that is expected to get it
-	lax  bool // what is sent is stranger than sipgo reads
+	from *end   // the caller
+	gw   *end   // the gateway that is expected to get it
+	lax  bool   // what is sent is stranger than sipgo reads
 	seen map[string]bool
 }
 

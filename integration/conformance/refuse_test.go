@@ -88,13 +88,13 @@ var refusalCases = []refusal{
 	{"port_out_of_range", "19.1.1", swapped("@127.0.0.1 SIP", "@127.0.0.1:99999 SIP"), is(400), "request-uri", ""},
 	{"no_host", "19.1.1", swapped("sip:"+alone+"@127.0.0.1 SIP", "sip:"+alone+"@ SIP"), is(400), "request-uri", ""},
 	{"branch_is_the_cookie", "RFC 4475 3.2.1", edited("INVITE", alone, "Via: SIP/2.0/UDP {addr};rport;branch=z9hG4bK"), is(400), "branch", ""},
-	{"empty_call_id", "8.1.1.4", edited("INVITE", alone, "Subject: {id}\r\nUser-Agent: x", "Call-ID:"), is(400, 0), "", ""},
+	{"empty_call_id", "8.1.1.4", edited("INVITE", alone, "Subject: {id}\r\nUser-Agent: x", "Call-ID:"), is(0, 400), "", ""},
 	{"broken_contact", "25.1", edited("INVITE", alone, "Contact: <sip:x@y"), is(400), "contact", ""},
 	{"broken_record_route", "25.1", edited("INVITE", alone, "Record-Route: <sip:x@y"), is(400), "record-route", ""},
 	{"no_colon", "25.1", edited("INVITE", alone, "Subject: a\r\nThis is no header"), is(400), "header", ""},
-	{"bare_lf", "25.1", edited("INVITE", alone, "Subject: a\nEvil: b"), is(400, 0), "", ""},
-	{"nul_byte", "25.1", edited("INVITE", alone, "Subject: a\x00b"), is(400, 0), "", ""},
-	{"too_many_headers", "21.4.11", edited("INVITE", alone, strings.TrimSuffix(strings.Repeat("X: y\r\n", 200), "\r\n")), is(400, 413, 513, 0), "", ""},
+	{"bare_lf", "25.1", edited("INVITE", alone, "Subject: a\nEvil: b"), is(0, 400), "", ""},
+	{"nul_byte", "25.1", edited("INVITE", alone, "Subject: a\x00b"), is(0, 400), "", ""},
+	{"too_many_headers", "21.4.11", edited("INVITE", alone, strings.TrimSuffix(strings.Repeat("X: y\r\n", 200), "\r\n")), is(0, 400, 413, 513), "", ""},
 	{"too_large", "21.5.7", func(k *call) string { return k.request("INVITE", alone, strings.Repeat("x", 40000)) }, is(513), "large", ""},
 }
 
@@ -177,14 +177,21 @@ func (g *stage) refusals(t *testing.T) {
 		{"spiral", func(k *call) { // 16.3 4: with another Request-URI it is none
 			invite := k.invite(alone)
 			at := k.offer(invite)
-			back := strings.Replace(at.raw, at.uri(), "sip:"+plain+"@127.0.0.1", 1)
+			back := strings.Replace(at.raw, at.uri(), "sip:"+pair(6)+"@127.0.0.1", 1)
 			back = strings.Replace(back, "Via:", k.fill("Via: SIP/2.0/UDP {addr};rport;branch={branch}-2\r\nVia:"), 1)
 			k.send(back)
-			l := k.next(k.from, limit)
-			if l == nil || l.status() != 100 {
-				k.Errorf("a spiral got %v", l)
+			k.up(100)
+			round := k.down("INVITE")
+			if n := len(round.list("via")); n != 4 || round.one("max-forwards") != "68" {
+				k.Errorf("16.6: %d Vias, Max-Forwards %s", n, round.one("max-forwards"))
 			}
-			k.down("INVITE")
+			for _, l := range []letter{round, at} { // both ends of it are busy
+				l.back(reply(l.msg, 486, "g", "", ""))
+				k.down("ACK")
+				final := k.up(486)
+				k.ackFailure(lines("", "INVITE "+read(invite).uri()+" SIP/2.0", "Via: "+final.list("via")[0], "From: "+final.one("from"),
+					"Call-ID: "+k.id, "CSeq: "+final.one("cseq")), final)
+			}
 		}},
 		{"merged", func(k *call) { // 8.2.2.2: the same request on two ways
 			invite := k.invite(alone)

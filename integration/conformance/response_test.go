@@ -152,7 +152,7 @@ func (g *stage) responses(t *testing.T) {
 			k.copies(k.from, answer.raw, 1)
 		}},
 		{"next_gateway", func(k *call) { // 16.7 6: 503 is the gateway's own trouble
-			invite := k.invite(plain)
+			invite := k.invite(pair(0))
 			first := k.offer(invite)
 			first.back(reply(first.msg, 503, "g", "Retry-After: 60\r\n", ""))
 			k.down("ACK")
@@ -168,7 +168,7 @@ func (g *stage) responses(t *testing.T) {
 			k.refused(invite, second, 486, 486)
 		}},
 		{"all_gateways_fail", func(k *call) { // 16.7 6
-			invite := k.invite(plain)
+			invite := k.invite(pair(1))
 			first := k.offer(invite)
 			first.back(reply(first.msg, 503, "g", "Retry-After: 60\r\n", ""))
 			k.down("ACK")
@@ -179,9 +179,9 @@ func (g *stage) responses(t *testing.T) {
 			}
 		}},
 		{"redirection_is_not_followed", func(k *call) {
-			invite := k.invite(plain)
+			invite := k.invite(pair(2))
 			first := k.offer(invite)
-			first.back(reply(first.msg, 302, "g", "Contact: <sip:"+plain+"@"+k.b.addr+">\r\n", ""))
+			first.back(reply(first.msg, 302, "g", "Contact: <sip:"+pair(2)+"@"+k.b.addr+">\r\n", ""))
 			k.down("ACK")
 			l := k.next(k.from, limit)
 			if l == nil || l.status() < 400 {
@@ -190,7 +190,7 @@ func (g *stage) responses(t *testing.T) {
 			k.quiet(k.b)
 		}},
 		{"global_failure", func(k *call) { // 16.7 5: after 6xx nobody else is asked
-			invite := k.invite(plain)
+			invite := k.invite(pair(3))
 			k.refused(invite, k.offer(invite), 603, 603)
 			k.quiet(k.b)
 		}},

@@ -141,7 +141,7 @@ func (g *stage) retransmissions(t *testing.T) {
 			k.none(k.gw, patience)
 		}},
 		{"silent_gateway", func(k *call) { // 16.9, 16.7: the next one
-			k.send(k.invite(plain))
+			k.send(k.invite(pair(4)))
 			k.up(100)
 			first := k.down("INVITE")
 			k.gw = k.b

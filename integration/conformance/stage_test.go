@@ -15,7 +15,6 @@ func TestMain(m *testing.M) { lab.Main(m) }
 
 // Public numbers, and where they lead.
 const (
-	plain  = "+12025550100" // a, then b
 	alone  = "+12025550101" // a alone
 	stream = "+12025550102" // a TCP gateway
 	secure = "+12025550103" // a TLS gateway
@@ -24,13 +23,18 @@ const (
 )
 
 const numbers = `public_number,routing_authority,legacy_route
-+12025550100,legacy,
 +12025550101,legacy,alone
 +12025550102,legacy,stream
 +12025550103,legacy,secure
 +12025550104,legacy,six
 +12025550130,none,
 `
+
+// pair is a number of a route of its own with two gateways, a and then b: what
+// one case does to their standing is nothing to the others.
+func pair(n int) string { return fmt.Sprintf("+120255502%02d", n) }
+
+const pairs = 7
 
 // stage is one edge with all of its neighbours. Trunks, gateways and strangers
 // have addresses of their own: 127.0.1.0/24, 127.0.2.0/24 and 127.0.3.0/24.
@@ -76,10 +80,17 @@ func open(t *testing.T) *stage {
 	trusted := ", egress: { tls: { ca: " + g.ca.file(t, l.Dir) + ", server_name: gateway.example.net } }"
 	l.Edit("sip:127.0.0.1:5080", "sip:127.0.2.5:5080") // nothing but the edge lives at 127.0.0.1
 	l.Edit("sip:127.0.0.1:5081", "sip:127.0.2.5:5081")
-	l.Edit("\nroutes:\n", "\nroutes:\n"+route("alone", "sip:"+g.a.addr, "")+route("stream", "sip:"+g.t.addr+";transport=tcp", "")+
+	both, csvText := "", numbers
+	for n := range pairs {
+		id := fmt.Sprintf("pair-%d", n)
+		both += fmt.Sprintf("  - id: %[1]s\n    authority: legacy\n    target: direct_sip\n    no_answer: 1s\n    progress: 2s\n    probe: { method: none }\n"+
+			"    gateways: [ { id: %[1]s-a, uri: \"sip:%[2]s\", priority: 1 }, { id: %[1]s-b, uri: \"sip:%[3]s\", priority: 2 } ]\n", id, g.a.addr, g.b.addr)
+		csvText += fmt.Sprintf("%s,legacy,%s\n", pair(n), id)
+	}
+	l.Edit("\nroutes:\n", "\nroutes:\n"+both+route("alone", "sip:"+g.a.addr, "")+route("stream", "sip:"+g.t.addr+";transport=tcp", "")+
 		route("secure", "sip:"+g.s.addr+";transport=tls", trusted)+sixth)
 	csv := filepath.Join(l.Dir, "numbers.csv")
-	if err := os.WriteFile(csv, []byte(numbers), 0o644); err != nil {
+	if err := os.WriteFile(csv, []byte(csvText), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	l.ImportFile(csv)

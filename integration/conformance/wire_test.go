@@ -29,6 +29,7 @@ type end struct {
 	mu    sync.Mutex
 	boxes map[string]chan letter
 	pongs int
+	gone  chan struct{} // closed when a caller's connection ended
 }
 
 func newEnd(proto string, at net.Addr) *end {
@@ -97,7 +98,11 @@ func overConn(t testing.TB, proto string, c net.Conn) *end {
 	e.write = func(text string) { io.WriteString(c, text) }
 	e.close = func() { c.Close() }
 	t.Cleanup(e.close)
-	go e.readStream(c)
+	e.gone = make(chan struct{})
+	go func() {
+		e.readStream(c)
+		close(e.gone)
+	}()
 	return e
 }
 

@@ -120,13 +120,32 @@ func TestHeadersAtTheBorder(t *testing.T) {
 		h.Check(invite, "P-Charging-Function-Addresses", "")
 		h.Check(invite, "Identity", "eyJhbGciOi..;info=<https://cert.example/a>;alg=ES256;ppt=shaken")
 		h.Check(invite, "Subject", "kept  as it is")
-		s1.Reply(invite, 486, "Server: inside", "X-Node: 4")
+		s1.Reply(invite, 486, "Server: gw/1.0", "X-Node: 4", "P-Charging-Vector: icid=1")
 		s1.Want("ACK")
 		final := caller.Want("486")
-		h.Check(final, "Server", "")
-		h.Check(final, "X-Node", "")
+		h.Check(final, "Server", "gw/1.0") // a proxy lets pass what it has no reason to stop
+		h.Check(final, "X-Node", "4")
+		h.Check(final, "P-Charging-Vector", "")
 		h.Golden("headers_at_the_border")
 	})
+}
+
+// A carrier learns nothing of what answers behind the edge, nor does a trunk
+// with hide, whatever its profile.
+func TestInsideStaysInside(t *testing.T) {
+	for _, how := range []string{"profile: twilio", "hide: true"} {
+		t.Run(how, func(t *testing.T) {
+			Run(t, func(h *H) {
+				caller, s1 := h.Caller(), h.S1()
+				_, invite := h.Offer(caller, s1, speakops)
+				s1.Reply(invite, 180, "Server: gw/1.0", "X-Node: 4", "Warning: 399 inside \"10.0.0.1\"")
+				ringing := caller.Want("180")
+				for _, name := range []string{"Server", "X-Node", "Warning"} {
+					h.Check(ringing, name, "")
+				}
+			}, "  - id: caller\n", "  - id: caller\n    "+how+"\n")
+		})
+	}
 }
 
 // RFC 3261 section 16.4: a strict router before us has our URI in the

@@ -39,10 +39,10 @@ func TestNoFailoverOn(t *testing.T) {
 			Run(t, func(h *H) {
 				caller, s1, s2 := h.Caller(), h.S1(), h.S2()
 				c, invite := h.Offer(caller, s1, speakops)
-				s1.Reply(invite, code, "Server: inside/1.0")
+				s1.Reply(invite, code, "P-Charge-Info: <sip:inside>")
 				s1.Want("ACK")
 				final := caller.Want(fmt.Sprint(code))
-				h.Check(final, "Server", "")
+				h.Check(final, "P-Charge-Info", "")
 				c.AckFailure(final)
 				h.Quiet(40*time.Second, caller, s1, s2)
 				h.Golden(fmt.Sprintf("no_failover_on_%d", code))

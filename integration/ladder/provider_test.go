@@ -59,6 +59,7 @@ func (h *H) carriesInvite(r reading, trust string) {
 	if got.body != sent.body {
 		h.T.Errorf("the body arrives as %q", got.body)
 	}
+	wait()
 	if !strings.Contains(h.Log.String(), "public_number="+r["number"]) {
 		h.T.Errorf("the decision is not about %s:\n%s", r["number"], h.Log)
 	}
@@ -188,6 +189,7 @@ func TestProviderTwoWithheldCallers(t *testing.T) {
 		h.offerRaw(caller, l1, text)
 		other := strings.NewReplacer("z9hG4bK0c1f", "z9hG4bK0c20", "5d2f7c01aa4e", "5d2f7c01aa4f", "tag=4812", "tag=4813").Replace(text)
 		h.offerRaw(caller, l1, other)
+		wait()
 		if strings.Contains(h.Log.String(), "loop") {
 			t.Errorf("a loop is seen:\n%s", h.Log)
 		}
@@ -207,9 +209,11 @@ func TestProviderEmergencyNumbers(t *testing.T) {
 				final := caller.Want("404")
 				h.Check(final, "Reason", `Q.850;cause=1;text="emergency_number"`)
 				s1.Silent()
+				wait()
 				if log := h.Log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "emergency") {
 					t.Errorf("refused quietly:\n%s", log)
 				}
+				wait()
 				h.CDR(`"because":"emergency_number"`)
 			}, trunk("twilio", "US", believed+", diagnostics: true")...)
 		})
@@ -265,6 +269,7 @@ func TestProviderPSAPPassesABlock(t *testing.T) {
 			s1.Reply(s1.Want("INVITE"), 486)
 			s1.Want("ACK")
 			caller.Want("486")
+			wait()
 			h.CDR(`"because":"psap"`)
 		}, trunk("generic", "US", fmt.Sprintf("identity: true, psap_callback: %v", believes))...)
 	}
@@ -281,6 +286,7 @@ func TestProviderNationalNumberOfNoCountry(t *testing.T) {
 		caller.Want("100")
 		h.Check(caller.Want("404"), "Reason", `Q.850;cause=1;text="not_a_number"`)
 		s1.Silent()
+		wait()
 		h.CDR(`"because":"not_a_number"`)
 	}, trunk("generic", "", "diagnostics: true")...)
 }
