@@ -111,6 +111,8 @@ func (s *shard) unfit(m *message.Message, w *world) (code int, reason string, ex
 		return 483, "Too Many Hops", nil
 	case m.MaxForwards == 0 && m.ToTag != nil:
 		return 483, "Too Many Hops", nil
+	case m.Method == message.INVITE && string(m.Value(message.KMaxBreadth)) == "0":
+		return 440, "Max-Breadth Exceeded", nil // RFC 5393 section 5.3.3
 	}
 	if m.Has(message.KProxyRequire) {
 		if extra := s.unsupported(m, message.KProxyRequire); extra != nil {

@@ -103,6 +103,9 @@ func (s *shard) upstream(w *world, t *trunk, m *message.Message, sw *swap, liste
 	if sw != nil {
 		e.Add = sw.add
 	}
+	if m.Status >= 300 {
+		e.DropRecordRoute = true // no dialog comes of it, and its token is the callee's
+	}
 	if t != nil && t.hide {
 		s.veil(w, m, int(listener), &e)
 	}

@@ -204,7 +204,7 @@ func (k *call) loose(value string) {
 }
 
 // rewritten are the headers that forwarding changes or may strip.
-var rewritten = map[string]bool{"via": true, "record-route": true, "route": true, "max-forwards": true, "content-length": true}
+var rewritten = map[string]bool{"via": true, "record-route": true, "route": true, "max-forwards": true, "max-breadth": true, "content-length": true}
 
 // same says that a request came through with every other header line as it was,
 // each name's lines in their order, and its body (section 16.6 step 1).

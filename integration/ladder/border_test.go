@@ -133,7 +133,7 @@ func TestHeadersAtTheBorder(t *testing.T) {
 // A carrier learns nothing of what answers behind the edge, nor does a trunk
 // with hide, whatever its profile.
 func TestInsideStaysInside(t *testing.T) {
-	for _, how := range []string{"profile: twilio", "hide: true"} {
+	for _, how := range []string{"profile: twilio", "hide: true\n    media: anchor"} {
 		t.Run(how, func(t *testing.T) {
 			Run(t, func(h *H) {
 				caller, s1 := h.Caller(), h.S1()

@@ -154,7 +154,7 @@ func (m message) rest(forwarded bool) (rest []string) {
 			if records++; forwarded && records == 1 {
 				continue
 			}
-		case "max-forwards", "content-length", "l":
+		case "max-forwards", "max-breadth", "content-length", "l":
 			continue
 		}
 		rest = append(rest, strings.ReplaceAll(f, "\r\n", "  "))
