@@ -2,6 +2,7 @@ package sipedge
 
 import (
 	"bytes"
+
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/records"
 )
@@ -20,7 +21,6 @@ func (e *Edge) readopt(list []records.Dialog) {
 		r := &list[i]
 		s := e.shardOf(r.SIPCallID)
 		d := &dialog{id: r.Call, trunk: w.trunkNamed(r.Trunk), held: r.Held, tag: bytes.Clone(r.Callee.Tag), taken: true}
-		d.pos, d.due = -1, call.Never
 		d.cseq = [2]uint32{r.Caller.CSeq + cseqGap, r.Callee.CSeq + cseqGap}
 		d.record, _ = r.Append(nil)
 		if d.trunk != nil && d.held&records.HeldTrunk != 0 {
@@ -31,11 +31,9 @@ func (e *Edge) readopt(list []records.Dialog) {
 		}
 		left := r.Expires.Sub(e.epoch)
 		s.mu.Lock()
-		s.dialogs[d.id] = d
-		s.timers.set(d, max(now, call.Instant(left)))
+		s.remember(d, max(now, call.Instant(left)))
 		s.arm(now)
 		s.mu.Unlock()
-		e.metrics.Dialogs.Add(1)
 	}
 	if len(list) > 0 {
 		e.log.Info("dialogs of the last run taken over", "dialogs", len(list))

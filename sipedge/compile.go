@@ -173,14 +173,17 @@ func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile,
 var hiddenHeaders = []string{"Server", "User-Agent", "Warning", "Organization", "Alert-Info", "Call-Info", "Error-Info", "Reply-To",
 	"P-Asserted-Identity", "P-Called-Party-ID", "P-Associated-URI", "Remote-Party-ID", "Diversion", "History-Info", "X-*"}
 
-// keepLimits carries a trunk's counts over a reload.
+// keepLimits carries a trunk's counts over a reload. The new limits are not in
+// force yet: the configuration may be refused for something further down.
 func keepLimits(before *world, t configs.Trunk) *ratelimit.Limiter {
-	l := ratelimit.Limits{CPS: t.Limits.CPS, Burst: t.Limits.Burst, Concurrent: t.Limits.Concurrent}
 	if old := before.trunk(token.ID(t.ID)); old != nil {
-		old.limits.Set(l)
 		return old.limits
 	}
-	return ratelimit.NewLimiter(l, time.Now())
+	return ratelimit.NewLimiter(trunkLimits(t), time.Now())
+}
+
+func trunkLimits(t configs.Trunk) ratelimit.Limits {
+	return ratelimit.Limits{CPS: t.Limits.CPS, Burst: t.Limits.Burst, Concurrent: t.Limits.Concurrent}
 }
 
 func (w *world) trunk(hash uint32) *trunk {

@@ -62,8 +62,12 @@ func (s *shard) decide(inv *invite, now call.Instant) call.Event {
 	return s.decided(inv, s.targeted(inv, now))
 }
 
-// decided records the decision, once per INVITE.
+// decided records the decision, once per INVITE. One that must wait for a name
+// is taken anew, and the later one counts.
 func (s *shard) decided(inv *invite, ev call.Event) call.Event {
+	if ev.Kind == call.Wait {
+		return ev
+	}
 	if ev.Kind == call.Refuse && inv.refused == "" {
 		inv.outcome = profile.OfIntent(inv.decision.Intent)
 	}
@@ -164,6 +168,7 @@ func (s *shard) resolve(inv *invite) {
 		defer s.leave(now)
 		for tx := s.servers[key]; tx != nil; tx = tx.head().next {
 			if again, ok := tx.(*invite); ok && again.id == id && again.call.State() == call.Proceeding && again.call.Attempts() == 0 {
+				s.current = again
 				s.step(again, s.decide(again, now), nil, now)
 				return
 			}

@@ -31,7 +31,7 @@ type dialog struct {
 const maxDialogs = 200_000
 
 const (
-	bySide = iota // index into dialog.cseq: requests of the caller
+	byCaller = iota // index into dialog.cseq: whose requests
 	byCallee
 )
 
@@ -45,9 +45,9 @@ func (s *shard) answered(inv *invite, l *leg, m *message.Message, now call.Insta
 	}
 	r := s.dialogRecord(inv, l, m, now)
 	d := &dialog{id: inv.id, trunk: inv.trunk, pass: inv.pass, held: r.Held, tag: bytes.Clone(m.ToTag)}
-	d.pos, d.due = -1, call.Never
-	d.cseq[bySide] = m.CSeq
+	d.cseq[byCaller] = m.CSeq
 	inv.entered, inv.numbered = false, false
+	s.remember(d, now+call.Instant(inv.world.maxDuration))
 	var err error
 	if d.record, err = r.Append(make([]byte, 0, 512)); err != nil {
 		s.edge.log.Warn("dialog is not recorded", "call", inv.id.String(), "error", err)
@@ -55,10 +55,15 @@ func (s *shard) answered(inv *invite, l *leg, m *message.Message, now call.Insta
 	if err := s.edge.keeper.Answered(&r); err != nil {
 		s.edge.meter.unjournaled.Add(1)
 	}
+	s.edge.callAnswered(inv, l, m.Status, now)
+}
+
+// remember keeps a dialog until it ends, at the latest at the given instant.
+func (s *shard) remember(d *dialog, until call.Instant) {
+	d.pos, d.due = -1, call.Never
 	s.dialogs[d.id] = d
 	s.edge.metrics.Dialogs.Add(1)
-	s.timers.set(d, now+call.Instant(inv.world.maxDuration))
-	s.edge.callAnswered(inv, l, m.Status, now)
+	s.timers.set(d, until)
 }
 
 func (s *shard) dialogRecord(inv *invite, l *leg, m *message.Message, now call.Instant) records.Dialog {
@@ -131,7 +136,7 @@ func (s *shard) bye(p *passage, m *message.Message, now call.Instant) {
 		side = records.ByCallee
 	}
 	if d := s.dialogs[p.token.Call]; d != nil {
-		if d.owns(p, m) {
+		if d.owns(p.token.Direction, m) {
 			s.endDialog(d, side, now)
 		}
 		return
@@ -143,11 +148,12 @@ func (s *shard) bye(p *passage, m *message.Message, now call.Instant) {
 	s.edge.endElsewhere(s, p, m, side, now)
 }
 
-// owns says whether a request belongs to the dialog that was answered first: a
-// caller that hangs up a second fork goes on talking in this one.
-func (d *dialog) owns(p *passage, m *message.Message) bool {
+// owns says whether a request that goes in a direction, or the response to it,
+// belongs to the dialog that was answered first: a caller that hangs up a second
+// fork goes on talking in this one.
+func (d *dialog) owns(to token.Direction, m *message.Message) bool {
 	tag := m.ToTag
-	if p.token.Direction == token.ToCaller {
+	if to == token.ToCaller {
 		tag = m.FromTag
 	}
 	return len(d.tag) == 0 || bytes.Equal(d.tag, tag)
@@ -155,16 +161,8 @@ func (d *dialog) owns(p *passage, m *message.Message) bool {
 
 // endDialog gives back what the dialog held and writes its CDR.
 func (s *shard) endDialog(d *dialog, side records.Side, now call.Instant) {
-	s.timers.remove(d)
-	delete(s.dialogs, d.id)
+	s.drop(d)
 	s.ended.note(d.id, now)
-	s.edge.metrics.Dialogs.Add(-1)
-	if d.held&records.HeldTrunk != 0 && d.trunk != nil {
-		d.trunk.limits.Leave()
-	}
-	if d.held&records.HeldNumber != 0 {
-		s.edge.numbers.Leave(d.pass)
-	}
 	s.edge.keeper.Ended(d.id)
 	s.edge.recordEnd(s, d, side, now)
 }
@@ -179,15 +177,24 @@ func (d *dialog) expire(s *shard, now call.Instant) {
 func (d *dialog) broken(*shard, transport.Flow, call.Instant) {}
 
 // gone implements transaction.
-func (d *dialog) gone(*shard) {}
+func (d *dialog) gone(s *shard) {
+	delete(s.dialogs, d.id)
+	s.edge.metrics.Dialogs.Add(-1)
+	if d.held&records.HeldTrunk != 0 && d.trunk != nil {
+		d.trunk.limits.Leave()
+	}
+	if d.held&records.HeldNumber != 0 {
+		s.edge.numbers.Leave(d.pass)
+	}
+}
 
 // noteCSeq remembers the highest CSeq of each side, for a BYE of ours.
 func (s *shard) noteCSeq(p *passage, m *message.Message) {
 	d := s.dialogs[p.token.Call]
-	if d == nil || !d.owns(p, m) {
+	if d == nil || !d.owns(p.token.Direction, m) {
 		return
 	}
-	side := bySide
+	side := byCaller
 	if p.token.Direction == token.ToCaller {
 		side = byCallee
 	}
@@ -198,7 +205,7 @@ func (s *shard) noteCSeq(p *passage, m *message.Message) {
 // re-INVITE and of its 2xx.
 func (s *shard) noteTarget(inv *invite, m *message.Message) {
 	d := s.dialogs[inv.id]
-	if d == nil {
+	if d == nil || !d.owns(inv.dialogue.token.Direction, m) {
 		return
 	}
 	var r records.Dialog
@@ -216,7 +223,7 @@ func (s *shard) noteTarget(inv *invite, m *message.Message) {
 	if response != nil {
 		to.Contact = response
 	}
-	r.Caller.CSeq, r.Callee.CSeq = d.cseq[bySide], d.cseq[byCallee]
+	r.Caller.CSeq, r.Callee.CSeq = d.cseq[byCaller], d.cseq[byCallee]
 	if b, err := r.Append(nil); err == nil {
 		d.record = b
 		s.edge.keeper.Answered(&r)
@@ -233,7 +240,7 @@ func (s *shard) hangUp(d *dialog, now call.Instant) {
 	}
 	s.edge.log.Info("call is over its longest duration: hung up", "call", d.id.String(), "trunk", r.Trunk)
 	s.sendBye(&r, &r.Caller, r.To, r.From, d.cseq[byCallee]+1, now)
-	s.sendBye(&r, &r.Callee, r.From, r.To, d.cseq[bySide]+1, now)
+	s.sendBye(&r, &r.Callee, r.From, r.To, d.cseq[byCaller]+1, now)
 }
 
 func (s *shard) sendBye(r *records.Dialog, to *records.End, from, toValue []byte, cseq uint32, now call.Instant) {
@@ -259,7 +266,7 @@ func (s *shard) sendBye(r *records.Dialog, to *records.End, from, toValue []byte
 	s.own(&req, next, nil, now)
 }
 
-// ownRequest sends a request of our own and, when done is not nil, tells how it
+// own sends a request of our own and, when done is not nil, tells how it
 // ended: with a final code, or 0 for none.
 func (s *shard) own(req *message.Request, next nextHop, done func(code int), now call.Instant) {
 	w := s.edge.world.Load()

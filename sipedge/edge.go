@@ -183,7 +183,7 @@ func ended(err error) error {
 	return err
 }
 
-// drain waits until the last call in progress has its final response.
+// drain waits until the last call has ended and the last request is answered.
 func (e *Edge) drain(ctx context.Context) {
 	e.state.Store(draining)
 	limit := e.world.Load().config.Edge.DrainTimeout
@@ -204,7 +204,7 @@ func (e *Edge) drain(ctx context.Context) {
 	}
 }
 
-// busy says whether transactions still wait for an answer.
+// busy says whether calls are up, or transactions wait for an answer.
 func (e *Edge) busy() bool {
 	if e.metrics.InFlight.Value() > 0 {
 		return true
@@ -277,7 +277,8 @@ func (e *Edge) namesOf(f transport.Flow) []string {
 }
 
 // Reload puts a new configuration into force, as a whole or not at all. Sockets
-// stay: a changed listener needs a restart, and is refused with that word.
+// stay, and so does what dialogs have in their routes: a changed listener needs a
+// restart, and is refused with that word.
 func (e *Edge) Reload(c *configs.Edge) error {
 	e.reload.Lock()
 	defer e.reload.Unlock()
@@ -293,6 +294,9 @@ func (e *Edge) Reload(c *configs.Edge) error {
 		return err
 	}
 	e.numbers.Set(numberLimits(c))
+	for i, t := range c.Trunks {
+		w.trunks[i].limits.Set(trunkLimits(t))
+	}
 	e.gateways.Install(w.set)
 	e.world.Store(w)
 	return nil
@@ -304,8 +308,9 @@ func sameListeners(a, b *configs.Edge) error {
 	}
 	for i := range a.SIP.Listen {
 		x, y := a.SIP.Listen[i], b.SIP.Listen[i]
-		if x.Name != y.Name || x.Transport != y.Transport || x.Address != y.Address {
-			return fmt.Errorf("sip.listen[%d] has changed from %s %s to %s %s: restart the edge for that (it drains first)", i, x.Transport, x.Address, y.Transport, y.Address)
+		if x.Name != y.Name || x.Transport != y.Transport || x.Address != y.Address || x.Advertise != y.Advertise {
+			return fmt.Errorf("sip.listen[%d] has changed from %s %s (advertised as %s) to %s %s (%s): restart the edge for that (it drains first)",
+				i, x.Transport, x.Address, x.Advertise, y.Transport, y.Address, y.Advertise)
 		}
 	}
 	return nil

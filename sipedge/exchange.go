@@ -28,8 +28,8 @@ type exchange struct {
 	done     func(code int) // of a request of our own: its final response, 0 for none
 }
 
-// maxExchanges bounds the in-dialog transactions of one shard. Most last
-// milliseconds; those with an answer worth repeating stay for 32 s.
+// maxExchanges bounds the in-dialog transactions of one shard, re-INVITEs among
+// them. Most last milliseconds; those with an answer worth repeating stay for 32 s.
 const maxExchanges = 1 << 17
 
 // gone implements transaction.
@@ -57,10 +57,6 @@ func (x *exchange) broken(s *shard, f transport.Flow, now call.Instant) {
 
 // exchange carries one in-dialog request other than INVITE and ACK.
 func (s *shard) exchange(f transport.Flow, m *message.Message, w *world, p *passage, key, id uint64, now call.Instant) {
-	if s.exchanges >= maxExchanges {
-		s.answer(f, m, 500, "Too Many Requests In Progress", nil)
-		return
-	}
 	s.exchanges++
 	x := &exchange{world: w, trunk: p.trunk, method: m.Method, source: f.Peer, toCaller: p.token.Direction == token.ToCaller}
 	s.adopt(x, key, id, back(f, &m.Via))
@@ -152,7 +148,7 @@ func (s *shard) relayExchange(x *exchange, m *message.Message, code int) {
 	}
 	if x.toCaller {
 		// The response comes from the trunk's side and goes inside.
-		s.out = s.inward(x.trunk, m, x.raw, s.out[:0])
+		s.out = s.inward(x.trunk, m, x.raw, x.source, s.out[:0])
 	} else {
 		s.out = s.upstream(x.world, x.trunk, m, nil, x.flow.Listener, s.out[:0])
 	}
@@ -160,13 +156,13 @@ func (s *shard) relayExchange(x *exchange, m *message.Message, code int) {
 }
 
 // inward is a response of the trunk's side as the inside gets it; raw is the
-// request it answers.
-func (s *shard) inward(t *trunk, m *message.Message, raw, dst []byte) []byte {
+// request it answers, and source is where that came from.
+func (s *shard) inward(t *trunk, m *message.Message, raw []byte, source netip.AddrPort, dst []byte) []byte {
 	e := message.Edit{PopVia: true, MaxForwards: -1}
 	if t != nil {
 		e.Strip = t.stripIn
 		if t.hide {
-			s.restoreVias(raw, &e)
+			s.restoreVias(raw, source, &e)
 		}
 	}
 	return m.Append(dst, &e)

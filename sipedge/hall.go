@@ -72,7 +72,6 @@ func (s *shard) full(t *trunk, psap bool, now call.Instant) (o profile.Outcome, 
 // admit makes the transaction. The trunk's limit is already charged.
 func (s *shard) admit(f transport.Flow, m *message.Message, w *world, t *trunk, key, id uint64, now call.Instant) *invite {
 	inv := s.newInvite()
-	inv.pos = -1
 	s.adopt(inv, key, id, back(f, &m.Via))
 	s.current = inv
 	inv.world, inv.trunk, inv.source, inv.via = w, t, f.Peer, m.Via.Port
@@ -124,7 +123,7 @@ func (s *shard) preloaded(m *message.Message, w *world) (code int, reason string
 		if err != nil {
 			return 400, "Bad Route"
 		}
-		if w.own(u.Host, u.Port, true) < 0 || len(u.User) > 0 {
+		if w.own(u.Host, u.Port) < 0 || len(u.User) > 0 {
 			return 403, "Preloaded Route Refused"
 		}
 	}

@@ -24,7 +24,6 @@ type nextHop struct {
 // taken off it, and where it goes.
 type passage struct {
 	token  token.Token
-	text   []byte // the token as it came
 	next   nextHop
 	uri    []byte // new Request-URI, nil to leave it
 	drop   int    // Route values taken off the top
@@ -54,6 +53,10 @@ func (s *shard) inDialog(f transport.Flow, m *message.Message, w *world, key, id
 	}
 	if looped := s.loopOf(m); s.looped(m, looped, w) {
 		s.answer(f, m, 482, "Loop Detected", nil)
+		return
+	}
+	if s.exchanges >= maxExchanges {
+		s.answer(f, m, 500, "Too Many Requests In Progress", nil)
 		return
 	}
 	s.noteCSeq(&p, m)
@@ -97,14 +100,14 @@ func (s *shard) takeRoutes(m *message.Message, w *world, p *passage) bool {
 		for _, tag := range [2][]byte{m.FromTag, m.ToTag} {
 			t, err := w.ring.Open(user, m.CallID, tag)
 			if err == nil && (t.Direction == token.ToCallee) == (string(tag) == string(m.FromTag)) {
-				p.token, p.text, found = t, user, true
+				p.token, found = t, true
 				return
 			}
 		}
 	}
 	// A strict router before us has put our URI into the Request-URI, and the
 	// real one behind the last Route (section 16.4).
-	if w.own(m.Target.Host, m.Target.Port, true) >= 0 && !isVeiled(m.Target.User) {
+	if w.own(m.Target.Host, m.Target.Port) >= 0 && !isVeiled(m.Target.User) {
 		try(m.Target.User)
 		p.strict = found || string(m.Target.User) == secondRoute
 	}
@@ -312,17 +315,22 @@ func (s *shard) forwardAck(f transport.Flow, m *message.Message, w *world, p *pa
 
 // sendNext sends one request to a next hop, and says by which flow.
 func (s *shard) sendNext(n nextHop, b []byte) (transport.Flow, error) {
-	flow := transport.Flow{Listener: uint8(n.listener), Peer: n.addr}
-	if back, ok := s.edge.layer.Accepted(n.proto, n.addr); ok && n.proto != transport.UDP {
-		flow = back
-	} else if n.proto != transport.UDP {
-		var err error
-		if flow, err = s.edge.layer.Connect(n.proto, uint8(n.listener), n.addr, n.tls); err != nil {
-			s.edge.sent(flow, err)
-			return flow, err
-		}
+	flow, err := s.flowBack(n)
+	if err == nil {
+		err = s.edge.layer.Send(flow, b)
 	}
-	err := s.edge.layer.Send(flow, b)
 	s.edge.sent(flow, err)
 	return flow, err
+}
+
+// flowBack is the flow to a next hop: the connection that it has opened to us,
+// before one of our own.
+func (s *shard) flowBack(n nextHop) (transport.Flow, error) {
+	if n.proto == transport.UDP {
+		return transport.Flow{Listener: uint8(n.listener), Peer: n.addr}, nil
+	}
+	if back, ok := s.edge.layer.Accepted(n.proto, n.addr); ok {
+		return back, nil
+	}
+	return s.edge.layer.Connect(n.proto, uint8(n.listener), n.addr, n.tls)
 }

@@ -106,6 +106,9 @@ func (s *shard) newInvite() *invite {
 
 // gone implements transaction: everything an invite holds is given back.
 func (inv *invite) gone(s *shard) {
+	if inv.dialogue.on {
+		s.exchanges--
+	}
 	s.shrink(inv)
 	if len(s.invites) < maxBuffers {
 		call, legs, targets, hops := inv.call, inv.legs[:0], inv.targets[:0], inv.hops[:0]
@@ -240,12 +243,12 @@ func (inv *invite) setReason(s *shard, m *message.Message) {
 // rest leaves a tomb where the call was: what may still come to it is absorbed,
 // and late 2xx find their way by their Vias alone.
 func (s *shard) rest(inv *invite, now call.Instant) {
-	key, id := inv.key, inv.txHead.id
+	key, t := inv.key, tomb{id: inv.txHead.id, answered: inv.call.Ending() == call.Answered}
 	s.drop(inv)
-	s.tombs.bury(key, tomb{id: id}, now+call.Instant(call.Lifetime))
+	s.tombs.bury(key, t, now+call.Instant(call.Lifetime))
 }
 
-// request re-reads the INVITE as it came; the view lives until the next call.
+// original re-reads the INVITE as it came; the view lives until spare is used again.
 func (s *shard) original(inv *invite) *message.Message {
 	if err := s.spare.Parse(inv.raw); err != nil {
 		panic("sipedge: an INVITE that was read once cannot be read again: " + err.Error())

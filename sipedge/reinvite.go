@@ -12,7 +12,8 @@ import (
 // pinned for the whole dialog.
 func (s *shard) reinvite(f transport.Flow, m *message.Message, w *world, p *passage, key, id uint64, now call.Instant) {
 	inv := s.newInvite()
-	inv.pos = -1
+	inv.dialogue = inDialog{on: true, token: p.token, next: p.next}
+	s.exchanges++
 	s.adopt(inv, key, id, back(f, &m.Via))
 	s.current = inv
 	inv.world, inv.trunk, inv.source, inv.via = w, p.trunk, f.Peer, m.Via.Port
@@ -20,7 +21,6 @@ func (s *shard) reinvite(f transport.Flow, m *message.Message, w *world, p *pass
 	inv.raw = s.hold(m.Raw)
 	inv.arrived = s.edge.wall(now)
 	inv.origin.class, inv.origin.loop = classInvite, s.loopOf(m)
-	inv.dialogue = inDialog{on: true, token: p.token, next: p.next}
 	inv.call.Begin(now, f.Proto != transport.UDP, 0)
 	s.trying(inv, m)
 	b, key2 := s.branchFor(&origin{via: &m.Via, source: f.Peer, flow: f, callID: m.CallID, class: classInvite, loop: inv.origin.loop}, 0)
@@ -45,7 +45,7 @@ func (s *shard) forwardInside(inv *invite, i int) {
 // relayInside forwards a response to a re-INVITE; nothing of it is ours to change.
 func (s *shard) relayInside(inv *invite, m *message.Message, code int) {
 	if inv.dialogue.token.Direction == token.ToCaller {
-		s.out = s.inward(inv.trunk, m, inv.raw, s.out[:0])
+		s.out = s.inward(inv.trunk, m, inv.raw, inv.source, s.out[:0])
 	} else {
 		s.out = s.upstream(inv.world, inv.trunk, m, nil, inv.flow.Listener, s.out[:0])
 	}
@@ -67,7 +67,6 @@ func (s *shard) finishInside(inv *invite, m *message.Message, ef call.Effect) {
 			return
 		}
 		s.relayInside(inv, &s.spare, 0)
-		inv.last = s.keep(inv.last, s.out)
 		return
 	}
 	code := 408

@@ -58,12 +58,12 @@ func (s *shard) belongs(tx transaction, f transport.Flow, m *message.Message, no
 	inv, isInvite := tx.(*invite)
 	switch {
 	case m.Method == message.ACK:
-		if isInvite && inv.call.State() == call.Completed {
-			s.step(inv, call.Event{Kind: call.Ack}, nil, now)
-		} else if m.ToTag != nil && (!isInvite || inv.call.State() != call.Confirmed) {
+		if isInvite && inv.call.Ending() == call.Answered {
 			// An ACK for a 2xx should have had a branch of its own (section
 			// 13.2.2.4); some peers reuse the INVITE's.
-			s.inDialog(f, m, s.edge.world.Load(), 0, 0, now)
+			s.ackAnswer(f, m, now)
+		} else if isInvite {
+			s.step(inv, call.Event{Kind: call.Ack}, nil, now)
 		}
 	case m.Method == message.CANCEL:
 		s.answer(f, m, 200, "OK", nil)
@@ -92,10 +92,19 @@ func (s *shard) strayCancel(f transport.Flow, m *message.Message, key, id uint64
 // exhume treats a retransmission that comes to a finished transaction.
 func (s *shard) exhume(t tomb, f transport.Flow, m *message.Message, now call.Instant) {
 	switch {
-	case m.Method == message.ACK && m.ToTag != nil:
-		s.inDialog(f, m, s.edge.world.Load(), 0, 0, now)
+	case m.Method == message.ACK:
+		if t.answered {
+			s.ackAnswer(f, m, now)
+		}
 	case t.code != 0:
 		s.answer(f, m, int(t.code), message.ReasonPhrase(int(t.code)), nil)
+	}
+}
+
+// ackAnswer sends the ACK of a 2xx on to the callee.
+func (s *shard) ackAnswer(f transport.Flow, m *message.Message, now call.Instant) {
+	if m.ToTag != nil {
+		s.inDialog(f, m, s.edge.world.Load(), 0, 0, now)
 	}
 }
 

@@ -103,11 +103,11 @@ func (s *shard) upstream(w *world, t *trunk, m *message.Message, sw *swap, liste
 	if sw != nil {
 		e.Add = sw.add
 	}
-	if m.Status >= 300 {
-		e.DropRecordRoute = true // no dialog comes of it, and its token is the callee's
-	}
 	if t != nil && t.hide {
 		s.veil(w, m, int(listener), &e)
+	}
+	if m.Status >= 300 { // no dialog comes of it, and its token is the callee's
+		e.DropRecordRoute, e.PushRecordRoute = true, nil
 	}
 	return m.Append(dst, &e)
 }

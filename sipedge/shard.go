@@ -27,7 +27,7 @@ type shard struct {
 	clients   map[uint64]client
 	tombs     tombs
 	timers    deadlines
-	exchanges int // of others, in servers
+	exchanges int // in-dialog transactions in servers, re-INVITEs too
 	dialogs   map[callID]*dialog
 	ended     endings
 
@@ -70,8 +70,8 @@ func newShard(e *Edge, seed maphash.Seed) *shard {
 	return s
 }
 
-// enter takes the key; the returned function gives it back. A panic inside
-// costs the call in hand, is counted and logged, and never leaves the room.
+// leave gives the key back, deferred by whoever took it. A panic inside costs
+// the call in hand, is counted and logged, and never leaves the room.
 func (s *shard) leave(now call.Instant) {
 	if p := recover(); p != nil {
 		s.edge.panicked(p, debug.Stack())
@@ -85,17 +85,22 @@ func (s *shard) leave(now call.Instant) {
 	s.mu.Unlock()
 }
 
-// lose drops a transaction that panicked; a second panic on the way is swallowed too.
+// lose drops a transaction that panicked.
 func (s *shard) lose(tx transaction) {
+	if inv, ok := tx.(*invite); ok && !inv.dead && inv.call.State() == call.Proceeding {
+		s.swallow(func() { s.apologise(inv) })
+	}
+	s.swallow(func() { s.drop(tx) })
+}
+
+// swallow does something that a second panic must not keep the rest from.
+func (s *shard) swallow(do func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.edge.panicked(p, debug.Stack())
 		}
 	}()
-	if inv, ok := tx.(*invite); ok && !inv.dead && inv.call.State() == call.Proceeding {
-		s.apologise(inv)
-	}
-	s.drop(tx)
+	do()
 }
 
 // apologise ends a call that panicked: its caller hears 500 rather than nothing,

@@ -105,5 +105,5 @@ func (s *shard) ownRoute(value []byte, w *world) (message.URI, int) {
 	if err != nil {
 		return message.URI{}, -1
 	}
-	return u, w.own(u.Host, u.Port, true)
+	return u, w.own(u.Host, u.Port)
 }

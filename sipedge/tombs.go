@@ -18,9 +18,10 @@ type tombs struct {
 const maxTombs = 1 << 20
 
 type tomb struct {
-	id    uint64
-	until call.Instant
-	code  uint16 // answer to a retransmission, 0 to absorb it
+	id       uint64
+	until    call.Instant
+	code     uint16 // answer to a retransmission, 0 to absorb it
+	answered bool   // an INVITE, with a 2xx: an ACK may be the callee's
 }
 
 type burial struct {

@@ -2,6 +2,7 @@ package sipedge
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 
 	"github.com/speakops/sipedge/sipedge/message"
@@ -83,7 +84,7 @@ func firstContact(m *message.Message) (message.NameAddr, error) {
 // and the routes behind it.
 func (s *shard) unveil(m *message.Message, w *world) (uri []byte, routes [][]byte, ok bool) {
 	user := m.Target.User
-	if !isVeiled(user) || w.own(m.Target.Host, m.Target.Port, true) < 0 {
+	if !isVeiled(user) || w.own(m.Target.Host, m.Target.Port) < 0 {
 		return nil, nil, false
 	}
 	plain, err := w.ring.OpenText(s.plain[:0], user[len(veilMark):], m.CallID)
@@ -96,20 +97,16 @@ func (s *shard) unveil(m *message.Message, w *world) (uri []byte, routes [][]byt
 }
 
 // hideVias takes the Vias of the inside off a request that leaves towards the
-// trunk; restoreVias puts them back on its responses.
+// trunk; restoreVias puts them back on its responses, complete as a response of
+// our own would have them.
 func hideVias(e *message.Edit) { e.DropVias = true }
 
-func (s *shard) restoreVias(raw []byte, e *message.Edit) {
+func (s *shard) restoreVias(raw []byte, source netip.AddrPort, e *message.Edit) {
 	if err := s.hidden.Parse(raw); err != nil {
 		return
 	}
-	b := s.viaBuf[:0]
-	for value := range s.hidden.Values(message.KVia) {
-		if len(b) > 0 {
-			b = append(b, ", "...)
-		}
-		b = append(b, value...)
-	}
-	s.viaBuf = b
-	e.PushVia = b
+	s.viaBuf = s.hidden.AppendVias(s.viaBuf[:0], source)
+	// PushVia writes the first line's name and the last one's end.
+	_, lines, _ := bytes.Cut(s.viaBuf, []byte(":"))
+	e.PushVia = bytes.TrimSpace(lines)
 }

@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"bytes"
 	"net/netip"
 	"strings"
 	"time"
@@ -44,7 +45,6 @@ type world struct {
 	setup       time.Duration
 	maxInflight int
 	maxHeld     int
-	clockError  time.Duration
 	reinvite    call.Rules
 	routing     routing.World
 }
@@ -54,7 +54,6 @@ type listener struct {
 	name        string
 	hash        uint32
 	proto       transport.Proto
-	advertise   string // host:port
 	addr        netip.AddrPort
 	viaPrefix   []byte // "SIP/2.0/UDP host:port;branch="
 	routeTail   []byte // "@host:port;lr>" or "@host:port;transport=tcp;lr>"
@@ -184,15 +183,14 @@ func (w *world) profileOf(t *trunk) *profile.Profile {
 }
 
 // ownVia says whether a Via names one of our listeners.
-func (w *world) ownVia(v *message.Via) bool { return w.own(v.Host, v.Port, false) >= 0 }
+func (w *world) ownVia(v *message.Via) bool { return w.own(v.Host, v.Port) >= 0 }
 
 // own is the index of the listener a host and port name, -1 for none. Port 0 is
 // the default of the listener's protocol.
-func (w *world) own(host []byte, port uint16, anyProto bool) int {
+func (w *world) own(host []byte, port uint16) int {
 	for i := range w.listeners {
 		l := &w.listeners[i]
-		if len(host) == len(l.host) && (port == l.port || port == 0 && l.port == defaultPort(l.proto)) &&
-			strings.EqualFold(string(host), string(l.host)) {
+		if (port == l.port || port == 0 && l.port == defaultPort(l.proto)) && bytes.EqualFold(host, l.host) {
 			return i
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/speakops/sipedge/configs"
 )
@@ -42,8 +43,11 @@ func load(path string, stderr io.Writer) (edge *configs.Edge, warnings int, err 
 		return edge, len(list), nil
 	}
 	var mistakes configs.Mistakes
-	if errors.As(err, &mistakes) {
+	switch {
+	case errors.As(err, &mistakes):
 		err = fmt.Errorf("%w\n%s: %s; nothing was loaded", err, path, count(len(mistakes), "mistake"))
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%s: no such file; correct the path, or write one: configs/edge.example.yaml shows every key", path)
 	}
 	return nil, len(list), badConfig{err}
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -80,10 +81,23 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(s.Err, "sipedge: %v; see sipedge --help\n", err)
+		fmt.Fprintf(s.Err, "sipedge: %v; see %s --help\n", err, asked(err))
 		return exitUsage
 	}
 	return report(command.Run(), s.Err)
+}
+
+// asked is the command whose help is about a mistake on the command line.
+func asked(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) {
+		for _, at := range slices.Backward(parse.Context.Path) {
+			if at.Command != nil {
+				return at.Command.FullPath()
+			}
+		}
+	}
+	return "sipedge"
 }
 
 // badConfig wraps what is wrong with a configuration, in full.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -72,6 +73,8 @@ type hooks struct {
 	onCall func(sipedge.CallLine)        // told of every decision
 	cdrs   sipedge.Lines                 // told of every CDR, beside the file
 	ready  func(*sipedge.Edge)           // called once the edge serves
+
+	fleeting bool // the store is gone when this ends, so no snapshot of it is worth keeping
 }
 
 // serve is the recipe: everyone meets here. Each part is started before what
@@ -90,7 +93,13 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	rdb := redis.NewUniversalClient(options)
 	defer rdb.Close()
 	table, fresh := new(routing.Table), new(routing.Freshness)
-	follow, err := feed.New(rdb, cfg.Redis.Prefix, table, feed.Options{Log: log, Freshness: fresh})
+	keep := filepath.Join(cfg.Edge.DataDir, "numbers")
+	if h.fleeting {
+		keep = ""
+	}
+	follow, err := feed.New(rdb, cfg.Redis.Prefix, table, feed.Options{
+		Log: log, Freshness: fresh, SnapshotDir: keep, SnapshotEvery: cfg.Numbers.SnapshotEvery,
+	})
 	if err != nil {
 		return badConfig{err}
 	}
@@ -99,6 +108,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		return err
 	}
 	defer desk.close(log)
+	restored := follow.Restore() // the journal's lock keeps other edges out of data_dir
 	resolver := locate.New(locate.Options{})
 	defer resolver.Close()
 
@@ -122,13 +132,17 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	g.Go(func() error { return quietly(windows.Serve(inner)) })
 	g.Go(func() error { return quietly(follow.Follow(inner)) })
 	g.Go(func() error { return r.obey(inner) })
+	g.Go(func() error { return tuneMemoryFor(inner, table) })
 	g.Go(func() error {
 		defer stop() // the rest goes on until the last call is through
-		loading(ctx, follow, log)
+		loaded := loading(ctx, follow, restored, log)
 		if err := edge.Open(ctx); err != nil {
 			return err
 		}
 		log.Info("serving", "listeners", len(cfg.SIP.Listen), "trunks", len(cfg.Trunks), "routes", len(cfg.Routes), "numbers", table.Len())
+		if loaded && table.Len() == 0 {
+			log.Warn("there are no numbers: every call is refused as number_unknown; import them, or correct redis.prefix", "prefix", cfg.Redis.Prefix)
+		}
 		if h.ready != nil {
 			h.ready(edge)
 		}
@@ -153,37 +167,78 @@ func newLog(cfg *configs.Edge, to io.Writer) (*slog.Logger, *slog.LevelVar, erro
 
 // How long the sockets stay closed for the first load: an upstream that finds
 // nobody tries elsewhere at once. After that they open and say 503, not ready,
-// until the numbers are there.
+// until the numbers are there. With numbers from disk there is nothing to wait
+// for once the store is known to be away.
 const (
 	loadPatience = 15 * time.Second
 	awayPatience = 2 * time.Second
 )
 
-func loading(ctx context.Context, f *feed.Feed, log *slog.Logger) {
+func loading(ctx context.Context, f *feed.Feed, restored bool, log *slog.Logger) (loaded bool) {
 	patience, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
-	deadline := time.Now().Add(awayPatience)
+	deadline, step := time.Now().Add(awayPatience), awayPatience/4
+	if restored {
+		deadline, step = time.Now(), awayPatience/100
+	}
 	for {
-		turn, done := context.WithTimeout(patience, awayPatience/4)
+		turn, done := context.WithTimeout(patience, step)
 		err := f.Wait(turn)
 		done()
 		switch away := f.Stats().Away; {
 		case err == nil || ctx.Err() != nil:
-			return
+			return err == nil
 		case away != nil && time.Now().After(deadline):
-			return // the feed has said so
+			return false // the feed has said so
+		case patience.Err() != nil && restored:
+			log.Warn("numbers are served as they were on disk until the store has been read", "waited", loadPatience)
+			return false
 		case patience.Err() != nil:
 			log.Warn("numbers are not loaded yet: calls are refused with 503 until they are", "waited", loadPatience)
-			return
+			return false
 		}
 	}
+}
+
+// A table of millions is a heap that never becomes garbage. Left alone, the
+// collector would let twice its size be garbage beside it; half is plenty.
+const (
+	percentOfCalls = 200
+	percentOfTable = 50
+	bytesPerNumber = 50
+	bytesOfCalls   = 64 << 20
+)
+
+// tuneMemoryFor follows the size of the table.
+func tuneMemoryFor(ctx context.Context, table *routing.Table) error {
+	if os.Getenv("GOGC") != "" {
+		return nil
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for now := percentOfCalls; ; {
+		if next := collectAt(table.Len()); next < now-10 || next > now+10 {
+			debug.SetGCPercent(next)
+			now = next
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func collectAt(numbers int) (percent int) {
+	held := numbers * bytesPerNumber
+	return (percentOfCalls*bytesOfCalls + percentOfTable*held) / (bytesOfCalls + held)
 }
 
 // tuneMemory lets the heap grow before it is collected: calls are short-lived
 // and their memory is reused. GOGC in the environment wins.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
+		debug.SetGCPercent(percentOfCalls)
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/speakops/sipedge/configs"
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge"
+	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport/memnet"
 )
@@ -48,7 +49,8 @@ type H struct {
 	Config *configs.Edge
 	CDRs   *Lines
 	Log    *bytes.Buffer
-	Faulty string // a decision on this number panics
+	Faulty string          // a decision on this number panics
+	Names  gateway.Locator // how gateways' names are found; nobody has any
 
 	began  time.Time
 	who    string
@@ -99,7 +101,7 @@ func Run(t *testing.T, play func(h *H), edits ...string) {
 func New(t testing.TB, edits ...string) *H {
 	h := &H{
 		T: t, Net: memnet.New(), Table: new(routing.Table), Clock: new(Clock), CDRs: new(Lines), Log: new(bytes.Buffer),
-		Kept: new(records.Memory), began: time.Now(), who: "edge", ladder: new(Lines), actors: map[netip.AddrPort]*Actor{},
+		Kept: new(records.Memory), Names: nobody{}, began: time.Now(), who: "edge", ladder: new(Lines), actors: map[netip.AddrPort]*Actor{},
 	}
 	h.Config = load(t, edits)
 	h.Number(routing.Number{PublicNumber: 12025550143, RoutingAuthority: routing.SpeakOps, PortingState: routing.Settled, CustomerAssignment: "acme"})
@@ -148,7 +150,7 @@ func (h *H) StartAt(addr string) {
 	e, err := sipedge.New(sipedge.Parts{
 		Config: h.Config, Table: h.Table, Freshness: fresh, Clock: h.Clock, Net: h.Net.Host(host),
 		Log:     slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Locator: nobody{}, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, CDRs: h.CDRs,
+		Locator: h.Names, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, CDRs: h.CDRs,
 		OnCall: h.decided, Shards: 1,
 	})
 	if err != nil {

@@ -1,9 +1,12 @@
 package ladder
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/speakops/sipedge/sipedge/transport/memnet"
 )
 
 // tcpGateways are SpeakOps' gateways over TCP.
@@ -141,5 +144,42 @@ func TestLargeInviteWhereTCPIsSwallowed(t *testing.T) {
 		c.AckFailure(caller.Want("486"))
 		h.Quiet(40*time.Second, caller, s1)
 		h.Golden("large_invite_where_tcp_is_swallowed")
+	}, eitherWay...)
+}
+
+// Over TCP a leg is over with its final, so the call is at rest when the ACK is
+// repeated: it was for the edge, the first time and again.
+func TestRepeatedAckOfAFailedReinvite(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1 := h.Caller(), h.WhoTCP("s1", "203.0.113.1:5060")
+		c, _ := h.Talk(caller, s1, speakops)
+		c.Inside("INVITE")
+		caller.Want("100")
+		s1.Reply(s1.Want("INVITE"), 488)
+		s1.Want("ACK")
+		caller.Want("488")
+		c.AckInside()
+		c.AckInside()
+		h.Quiet(time.Second, caller, s1)
+		h.HangUp(c, s1)
+		h.Quiet(40*time.Second, caller, s1)
+		h.Golden("repeated_ack_of_a_failed_reinvite")
+	}, tcpGateways...)
+}
+
+// A connection that comes up when the INVITE has gone over UDP carries no second one.
+func TestLargeInviteIsNotSentTwice(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, overTCP, s1 := h.Caller(), h.WhoTCP("s1tcp", "203.0.113.1:5060"), h.S1()
+		h.Net.SetLink(netip.MustParseAddrPort(EdgeAddr).Addr(), s1.Addr.Addr(), memnet.Link{Delay: 800 * time.Millisecond})
+		c := caller.Invite(speakops, "Subject: "+strings.Repeat("long ", 200))
+		caller.Want("100")
+		invite := s1.Want("INVITE")
+		h.Quiet(2*time.Second, overTCP)
+		s1.Reply(invite, 486)
+		s1.Want("ACK")
+		c.AckFailure(caller.Want("486"))
+		h.Quiet(10*time.Second, caller, overTCP)
+		overTCP.close()
 	}, eitherWay...)
 }

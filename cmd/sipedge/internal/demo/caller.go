@@ -41,6 +41,7 @@ func (r Result) Answered() bool { return r.Code/100 == 2 }
 const (
 	byeWithin    = 4 * time.Second
 	cancelWithin = 8 * time.Second
+	givenUp      = 500 * time.Millisecond // for a sign of life once ctx has ended
 )
 
 // Place calls, listens for c.Talk, and hangs up. When ctx ends while it rings,
@@ -162,7 +163,7 @@ func (p *phone) call(ctx context.Context) (Result, error) {
 func (p *phone) await(ctx context.Context, tx sip.ClientTransaction) (*sip.Response, error) {
 	give := ctx.Done()
 	provisional, canceled := false, false
-	var late <-chan time.Time
+	var late, silent <-chan time.Time
 	for {
 		if canceled && provisional && late == nil {
 			late = time.After(cancelWithin)
@@ -173,9 +174,14 @@ func (p *phone) await(ctx context.Context, tx sip.ClientTransaction) (*sip.Respo
 			if !res.IsProvisional() {
 				return res, nil
 			}
-			provisional = true
+			provisional, silent = true, nil
 		case <-give:
 			give, canceled = nil, true
+			if !provisional {
+				silent = time.After(givenUp)
+			}
+		case <-silent:
+			return nil, fmt.Errorf("given up: %s has not answered", p.Via)
 		case <-late:
 			return nil, fmt.Errorf("no final response within %s of the CANCEL", cancelWithin)
 		case <-tx.Done():

@@ -18,7 +18,7 @@ var why = map[routing.Because]string{
 	routing.NumberUnknown:         "no such number here",
 	routing.TableStale:            "the table is too old to know this number",
 	routing.Record:                "its record says so, no port is in flight",
-	routing.PortPending:           "its port is under way and not yet active",
+	routing.PortPending:           "its port is not active yet",
 	routing.PortActive:            "its port is active, settling is ahead",
 	routing.PortSuspended:         "its port is suspended",
 	routing.PortCancelled:         "its port is cancelled",
