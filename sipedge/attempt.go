@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/speakops/sipedge/sipedge/call"
@@ -9,10 +10,6 @@ import (
 	"github.com/speakops/sipedge/sipedge/message/token"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
-
-// maxUDP is the size over which a request wants a transport with congestion
-// control (RFC 3261 section 18.1.1).
-const maxUDP = 1300
 
 // attempt opens a leg towards one target.
 func (s *shard) attempt(inv *invite, ef call.Effect, now call.Instant) {
@@ -43,40 +40,6 @@ func (s *shard) attempt(inv *invite, ef call.Effect, now call.Instant) {
 	if !s.overTarget(inv, m, ef.Branch, p.target, now) {
 		s.then(call.Event{Kind: call.Broken, Branch: ef.Branch})
 	}
-}
-
-// margin is what forwarding usually adds to an INVITE: Via, Record-Route, token.
-const margin = 300
-
-// wantsTCP says whether an INVITE is too large for the target's UDP, and TCP is
-// there, on both ends, and did not fail lately.
-func (s *shard) wantsTCP(inv *invite, t *gateway.Target, now call.Instant) bool {
-	return t.HasTCP && t.Proto == transport.UDP && len(inv.raw)+margin > maxUDP &&
-		inv.world.listenerFor(inv.route.listener, transport.TCP, t.Addr.Addr()) >= 0 &&
-		!s.edge.bigTCP.failed(t.Addr, now)
-}
-
-// tcpPatience is how long a large INVITE waits for a TCP connection: a firewall
-// that swallows it must not cost the call its failover budget.
-const tcpPatience = 500 * time.Millisecond
-
-// tcpTooSlow sends what still waits for a TCP connection over UDP.
-func (s *shard) tcpTooSlow(inv *invite, now call.Instant) {
-	for i := 0; i < len(inv.legs) && !inv.dead; i++ {
-		if l := &inv.legs[i]; l.tried && !s.edge.layer.Up(l.flow) {
-			s.brokenLeg(inv, i, now)
-		}
-	}
-	if !inv.dead {
-		s.timers.set(inv, min(inv.call.Next(), inv.tcpUntil))
-	}
-}
-
-// overTCP tries a large INVITE over TCP first (section 18.1.1).
-func (s *shard) overTCP(inv *invite, m *message.Message, i int, now call.Instant) bool {
-	t := inv.hops[inv.call.Target(i)].target
-	t.Proto, t.TLS = transport.TCP, nil
-	return s.overTarget(inv, m, i, t, now)
 }
 
 // overTarget builds and sends the INVITE of leg i over the target's own transport.
@@ -240,7 +203,7 @@ func (s *shard) sendLeg(inv *invite, i int, b []byte) {
 func (s *shard) brokenLegNow(inv *invite, i int) {
 	l := &inv.legs[i]
 	l.unsent = true
-	if l.tried {
+	if l.tried && inv.call.State() == call.Proceeding {
 		l.tried = false
 		now := s.edge.now()
 		s.edge.bigTCP.fail(l.addr, now)
@@ -282,7 +245,7 @@ func (s *shard) ackLeg(inv *invite, i int, m *message.Message, now call.Instant)
 			return
 		}
 		s.out = s.spare.AppendAck(s.out[:0], m.Value(message.KTo))
-		l.ack = s.keep(l.ack, s.out)
+		l.ack = bytes.Clone(s.out) // a quarter of a buffer, kept for timer D
 		l.code, l.took = m.Status, time.Duration(now-l.began)
 		s.free(l.sent)
 		l.sent = nil

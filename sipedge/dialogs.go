@@ -3,7 +3,6 @@ package sipedge
 import (
 	"bytes"
 	"slices"
-	"time"
 
 	"github.com/speakops/sipedge/ratelimit"
 	"github.com/speakops/sipedge/sipedge/call"
@@ -228,85 +227,4 @@ func (s *shard) noteTarget(inv *invite, m *message.Message) {
 		d.record = b
 		s.edge.keeper.Answered(&r)
 	}
-}
-
-// hangUp sends a BYE to both sides, as each would get it from the other
-// (section 15.1.1): the other's tag, and one more than its last CSeq.
-func (s *shard) hangUp(d *dialog, now call.Instant) {
-	var r records.Dialog
-	if err := r.Decode(d.record); err != nil || r.Cut {
-		s.edge.log.Warn("call is over its longest duration; its record holds too little to hang up, it is released", "call", d.id.String())
-		return
-	}
-	s.edge.log.Info("call is over its longest duration: hung up", "call", d.id.String(), "trunk", r.Trunk)
-	s.sendBye(&r, &r.Caller, r.To, r.From, d.cseq[byCallee]+1, now)
-	s.sendBye(&r, &r.Callee, r.From, r.To, d.cseq[byCaller]+1, now)
-}
-
-func (s *shard) sendBye(r *records.Dialog, to *records.End, from, toValue []byte, cseq uint32, now call.Instant) {
-	if len(to.Contact) == 0 {
-		return
-	}
-	w := s.edge.world.Load()
-	out := w.listenerFor(w.listenerByName(to.Flow.Listener), transport.Proto(to.Flow.Proto), to.Flow.Peer.Addr())
-	if out < 0 {
-		return
-	}
-	req := message.Request{
-		Method: message.BYE, URI: to.Contact, From: from, To: toValue, CallID: r.SIPCallID, CSeq: cseq,
-		Extra: []byte("Reason: Q.850;cause=102;text=\"call duration limit\"\r\n"),
-	}
-	if len(to.Routes) > 0 {
-		req.Routes = [][]byte{to.Routes}
-	}
-	next := nextHop{addr: to.Flow.Peer, proto: transport.Proto(to.Flow.Proto), listener: out}
-	if next.proto == transport.TLS {
-		next.tls = w.tlsFor(next.addr, token.ToCallee)
-	}
-	s.own(&req, next, nil, now)
-}
-
-// own sends a request of our own and, when done is not nil, tells how it
-// ended: with a final code, or 0 for none.
-func (s *shard) own(req *message.Request, next nextHop, done func(code int), now call.Instant) {
-	w := s.edge.world.Load()
-	x := &exchange{world: w, method: req.Method, done: done}
-	if done == nil {
-		x.done = func(int) {}
-	}
-	x.branch, x.client = s.ownBranch()
-	req.Via = s.via(w, next.listener, &x.branch)
-	s.out = req.Append(s.out[:0])
-	x.sent = s.hold(s.out)
-	s.adopt(x, x.client, x.client, transport.Flow{})
-	s.clients[x.client] = client{x, 0}
-	x.x.Begin(now, true, next.proto != transport.UDP, true)
-	flow, err := s.sendNext(next, x.sent)
-	x.down = flow
-	if err != nil {
-		s.stepExchange(x, call.Event{Kind: call.Broken}, nil, now)
-		return
-	}
-	s.timers.set(x, x.x.Next())
-}
-
-// endings remembers calls that ended lately, so that a BYE of the other side
-// that crosses on the wire does not make a second CDR.
-type endings struct {
-	at    map[callID]call.Instant
-	order []callID
-}
-
-const (
-	endingMemory = 64 * time.Second
-	maxEndings   = 1 << 16
-)
-
-func (e *endings) note(id callID, now call.Instant) {
-	for len(e.order) > 0 && (e.at[e.order[0]] <= now || len(e.order) >= maxEndings) {
-		delete(e.at, e.order[0])
-		e.order = e.order[1:]
-	}
-	e.at[id] = now + call.Instant(endingMemory)
-	e.order = append(e.order, id)
 }

@@ -1,12 +1,9 @@
 package sipedge
 
 import (
-	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/speakops/sipedge/routing/e164"
-	"github.com/speakops/sipedge/sipedge/call"
 )
 
 // guard recognises our own legacy leg coming back. Once a number is activated,
@@ -41,37 +38,4 @@ func (g *guard) leave(k guardKey) {
 		delete(g.open, k)
 	}
 	g.mu.Unlock()
-}
-
-// overTCPFailures remembers addresses that did not take a large INVITE over TCP,
-// so that the next one does not wait for them again.
-type overTCPFailures struct {
-	mu    sync.Mutex
-	until map[netip.AddrPort]call.Instant
-}
-
-// Memory of such a failure, and how many are remembered.
-const (
-	tcpMemory   = 10 * time.Minute
-	maxTCPFails = 1024
-)
-
-func (o *overTCPFailures) failed(a netip.AddrPort, now call.Instant) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	until, ok := o.until[a]
-	if ok && now >= until {
-		delete(o.until, a)
-		return false
-	}
-	return ok
-}
-
-func (o *overTCPFailures) fail(a netip.AddrPort, now call.Instant) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.until) >= maxTCPFails {
-		clear(o.until)
-	}
-	o.until[a] = now + call.Instant(tcpMemory)
 }

@@ -128,19 +128,13 @@ func (s *shard) takeRoutes(m *message.Message, w *world, p *passage) bool {
 func (s *shard) plausible(f transport.Flow, w *world, p *passage) bool {
 	addr := f.Peer.Addr()
 	if p.token.Direction == token.ToCaller {
-		return w.set.Owns(addr) || p.trunk == nil || w.standing(f, s.edge.namesOf(f)) == transport.Gateway || s.sealedSide(f, w, p)
+		return w.set.Owns(addr)
 	}
 	if t := w.trunkOf(f, s.edge.namesOf(f)); t != nil {
 		return t.hash == p.token.Trunk || p.trunk == nil || t.profile == p.trunk.profile
 	}
 	_, former := w.formerSource(addr)
 	return former || p.trunk == nil
-}
-
-// sealedSide admits a callee that stands on a trunk's address, as loopback set-ups do.
-func (s *shard) sealedSide(f transport.Flow, w *world, p *passage) bool {
-	r := w.routeByHash[p.token.Route]
-	return r != nil && w.set.RouteOwns(string(r.ID), f.Peer.Addr())
 }
 
 // follow works out the next hop (section 16.6 steps 5 to 7) and whether it is

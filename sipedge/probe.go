@@ -9,7 +9,6 @@ import (
 
 	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/message"
-	"github.com/speakops/sipedge/sipedge/message/token"
 )
 
 // asker sends the gateways' OPTIONS probes with client transactions of our own.
@@ -61,14 +60,4 @@ func randomText(n int) string {
 	b := make([]byte, n)
 	rand.Read(b)
 	return hex.EncodeToString(b)
-}
-
-// ownBranch is a branch of a request of our own: nothing but chance in it.
-func (s *shard) ownBranch() (b branch, key uint64) {
-	var raw [branchRaw]byte
-	rand.Read(raw[:])
-	copy(b[:], cookie)
-	token.Text.Encode(b[len(cookie):], raw[:])
-	_, key, _ = parseBranch(b[:])
-	return b, key
 }

@@ -64,6 +64,10 @@ func (s *shard) belongs(tx transaction, f transport.Flow, m *message.Message, no
 			s.ackAnswer(f, m, now)
 		} else if isInvite {
 			s.step(inv, call.Event{Kind: call.Ack}, nil, now)
+			if !inv.dead {
+				s.free(inv.last) // confirmed: it is never sent again
+				inv.last = nil
+			}
 		}
 	case m.Method == message.CANCEL:
 		s.answer(f, m, 200, "OK", nil)

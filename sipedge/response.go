@@ -166,6 +166,15 @@ func (s *shard) finish(inv *invite, ef call.Effect, now call.Instant) {
 	s.respond(inv.flow, inv.via, s.out)
 	s.edge.callFailed(s, inv, ef.Ending, answer, now)
 	s.release(inv)
+	s.forgetRequest(inv)
+}
+
+// forgetRequest frees what a finished call no longer needs while it waits for
+// its ACK and for strays: a flood of failing calls lives on little.
+func (s *shard) forgetRequest(inv *invite) {
+	s.free(inv.raw)
+	s.free(inv.kept)
+	inv.raw, inv.kept = nil, nil
 }
 
 // relayKept writes the best final of the gateways as the caller gets it.

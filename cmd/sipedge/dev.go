@@ -89,7 +89,7 @@ func (c *devCmd) Run(ctx context.Context, s streams) error {
 	var g errgroup.Group
 	g.Go(func() error {
 		defer end()
-		h := hooks{onCall: board.Decided, cdrs: board, ready: func(*sipedge.Edge) { close(ready) }}
+		h := hooks{fleeting: true, onCall: board.Decided, cdrs: board, ready: func(*sipedge.Edge) { close(ready) }}
 		return c.bound(serve(ctx, cfg, s.Err, h))
 	})
 	g.Go(func() error {

@@ -51,19 +51,23 @@ func (l *Layer) Accepted(p Proto, from netip.AddrPort) (Flow, bool) {
 	return Flow{}, false
 }
 
-// Up says whether messages on a flow leave at once: always over UDP, and over a
-// connection from when it is made until it ends.
-func (l *Layer) Up(f Flow) bool {
+// Withdraw gives up a connection that is not made yet: what waits for it never
+// leaves, and Sink.Lost follows when the dialer has ended. It is false when it
+// comes too late, over UDP always.
+func (l *Layer) Withdraw(f Flow) bool {
 	if f.Proto == UDP {
-		return true
+		return false
 	}
 	c := l.conns.get(f.Conn)
 	if c == nil {
-		return false
+		return true
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.nc != nil && c.gone == nil
+	if c.gone == nil && c.nc == nil {
+		c.gone = ErrWithdrawn
+	}
+	return c.gone != nil
 }
 
 // dialed is the whole life of a connection of ours.

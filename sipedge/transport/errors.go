@@ -7,13 +7,14 @@ import (
 )
 
 var (
-	ErrGone    = errors.New("transport: connection is gone")
-	ErrFull    = errors.New("transport: queue of the connection is full")
-	ErrClosed  = errors.New("transport: closed")
-	ErrLimit   = errors.New("transport: too many connections, raise MaxConns")
-	ErrIdle    = errors.New("transport: connection was idle")
-	ErrSlow    = errors.New("transport: message did not end in time")
-	ErrGarbage = errors.New("transport: stream is not SIP any more")
+	ErrGone      = errors.New("transport: connection is gone")
+	ErrFull      = errors.New("transport: queue of the connection is full")
+	ErrWithdrawn = errors.New("transport: connection was not made in time")
+	ErrClosed    = errors.New("transport: closed")
+	ErrLimit     = errors.New("transport: too many connections, raise MaxConns")
+	ErrIdle      = errors.New("transport: connection was idle")
+	ErrSlow      = errors.New("transport: message did not end in time")
+	ErrGarbage   = errors.New("transport: stream is not SIP any more")
 )
 
 // errAnswered is ErrGarbage of which the peer was told.

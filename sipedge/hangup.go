@@ -1,0 +1,45 @@
+package sipedge
+
+import (
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/records"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// hangUp sends a BYE to both sides, as each would get it from the other
+// (section 15.1.1): the other's tag, and one more than its last CSeq.
+func (s *shard) hangUp(d *dialog, now call.Instant) {
+	var r records.Dialog
+	if err := r.Decode(d.record); err != nil || r.Cut {
+		s.edge.log.Warn("call is over its longest duration; its record holds too little to hang up, it is released", "call", d.id.String())
+		return
+	}
+	s.edge.log.Info("call is over its longest duration: hung up", "call", d.id.String(), "trunk", r.Trunk)
+	s.sendBye(&r, &r.Caller, r.To, r.From, d.cseq[byCallee]+1, now)
+	s.sendBye(&r, &r.Callee, r.From, r.To, d.cseq[byCaller]+1, now)
+}
+
+func (s *shard) sendBye(r *records.Dialog, to *records.End, from, toValue []byte, cseq uint32, now call.Instant) {
+	if len(to.Contact) == 0 {
+		return
+	}
+	w := s.edge.world.Load()
+	out := w.listenerFor(w.listenerByName(to.Flow.Listener), transport.Proto(to.Flow.Proto), to.Flow.Peer.Addr())
+	if out < 0 {
+		return
+	}
+	req := message.Request{
+		Method: message.BYE, URI: to.Contact, From: from, To: toValue, CallID: r.SIPCallID, CSeq: cseq,
+		Extra: []byte("Reason: Q.850;cause=102;text=\"call duration limit\"\r\n"),
+	}
+	if len(to.Routes) > 0 {
+		req.Routes = [][]byte{to.Routes}
+	}
+	next := nextHop{addr: to.Flow.Peer, proto: transport.Proto(to.Flow.Proto), listener: out}
+	if next.proto == transport.TLS {
+		next.tls = w.tlsFor(next.addr, token.ToCallee)
+	}
+	s.own(&req, next, nil, now)
+}
