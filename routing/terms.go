@@ -2,39 +2,49 @@ package routing
 
 import (
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
-// terms is what the records of one directory say, each thing once. It only
-// grows; what nobody says any more goes when the directory is rebuilt, so that
-// an index never means two things. Readers take no lock.
+// terms is what the records of a table say, each thing once. It only grows, so
+// that an index never means two things; when much of it may be said by nobody
+// any more, the shards move, one at a time, to new terms, and the old ones go
+// with the last directory that uses them. Readers take no lock.
 type terms struct {
 	shared    list[Shared]
 	customers list[CustomerID]
 
-	// For writers, under the lock of the shard.
+	replaced atomic.Int64 // records since the last settling, each of which may have left terms behind
+	behind   atomic.Int64 // shards still to be looked at: they may use older terms
+
+	mu       sync.Mutex // writers only
 	sharedAt map[Shared]uint32
 	names    names
-	most     struct{ shared, customers int } // beyond these it is time to clear up
+	settled  atomic.Int64 // size when all shards had moved
+	room     atomic.Int64 // by how much it may have grown since; 0: they are still moving
 }
 
 func newTerms() *terms {
 	t := &terms{sharedAt: make(map[Shared]uint32)}
 	t.shared.add(Shared{})
 	t.customers.add("")
-	t.settle(0)
 	return t
 }
 
-// settle sets how much may be added before the next clearing up: it comes often
-// enough to bound what is kept for nobody, and seldom enough to cost little.
+func (t *terms) size() int64 { return t.shared.size.Load() + t.customers.size.Load() }
+
+// settle sets how much may be said by nobody before the shards move on: often
+// enough to bound it, and seldom enough to cost little.
 func (t *terms) settle(records int) {
-	room := func(now int) int { return now + max(now, records/8, 64) }
-	t.most.shared, t.most.customers = room(t.shared.len()), room(t.customers.len())
+	size := t.size()
+	t.settled.Store(size)
+	t.replaced.Store(0)
+	t.room.Store(max(size, int64(records)/8, 64))
 }
 
-func (t *terms) full() bool {
-	return t.shared.len() > t.most.shared || t.customers.len() > t.most.customers
+func (t *terms) worn() bool {
+	room := t.room.Load()
+	return room > 0 && t.replaced.Load() > room && t.size() > t.settled.Load()+room
 }
 
 func (t *terms) pack(e *Entry) record {
@@ -42,6 +52,8 @@ func (t *terms) pack(e *Entry) record {
 	if e.Shared.Deleted() {
 		return r
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	at, ok := t.sharedAt[e.Shared]
 	if !ok {
 		at = t.shared.add(e.Shared)
@@ -58,62 +70,41 @@ func (t *terms) unpack(n PublicNumber, r *record) Entry {
 	return Entry{n, r.revision, t.shared.at(r.shared), t.customers.at(r.customer)}
 }
 
-// mover says in new terms what a record says in old ones; each term is looked
-// for only once.
-type mover struct {
-	from, to     *terms
-	known, named []uint32
+// list grows at its end while others read, a page at a time. An index is handed
+// out, in a record that is published after it, only once the list holds it.
+type list[T any] struct {
+	pages atomic.Pointer[[]*[pageSize]T]
+	size  atomic.Int64
 }
 
-func newMover(from, to *terms) *mover {
-	return &mover{from, to, make([]uint32, from.shared.len()), make([]uint32, from.customers.len())}
-}
+const pageSize = 1024
 
-func (m *mover) moved(r *record) record {
-	if r.dead() {
-		return *r
-	}
-	shared, customer := &m.known[r.shared], &m.named[r.customer]
-	if *shared == 0 || *customer == 0 && r.customer != 0 {
-		e := m.from.unpack(0, r)
-		n := m.to.pack(&e)
-		*shared, *customer = n.shared, n.customer
-	}
-	return record{r.revision, *shared, *customer}
-}
-
-// list grows at its end while others read. An index is handed out, in a record
-// that is published after it, only once the list holds it.
-type list[T any] struct{ of atomic.Pointer[[]T] }
-
-func (l *list[T]) at(i uint32) T { return (*l.of.Load())[i] }
-
-func (l *list[T]) len() int {
-	if of := l.of.Load(); of != nil {
-		return len(*of)
-	}
-	return 0
-}
+func (l *list[T]) at(i uint32) T { return (*l.pages.Load())[i/pageSize][i%pageSize] }
 
 func (l *list[T]) add(v T) uint32 {
-	var of []T
-	if now := l.of.Load(); now != nil {
-		of = *now
+	at := l.size.Load()
+	if at%pageSize == 0 {
+		var pages []*[pageSize]T
+		if now := l.pages.Load(); now != nil {
+			pages = *now
+		}
+		pages = append(pages, new([pageSize]T)) // readers of the shorter slice do not look that far
+		l.pages.Store(&pages)
 	}
-	of = append(of, v) // readers of the shorter slice do not look that far
-	l.of.Store(&of)
-	return uint32(len(of) - 1)
+	(*l.pages.Load())[at/pageSize][at%pageSize] = v
+	l.size.Store(at + 1)
+	return uint32(at)
 }
 
 // names finds the index of a customer, of which there may be as many as there
-// are numbers: four to eight bytes for each, and its text in a block with others.
+// are numbers: four to eleven bytes for each, and its text in a block with others.
 type names struct {
 	slots []uint32 // open addressing; 0 is free, and the index of ""
 	used  int
 	text  strings.Builder
 }
 
-const textBlock = 16 << 10
+const textBlock = 32 << 10
 
 func (m *names) index(in *list[CustomerID], c CustomerID) uint32 {
 	if 4*m.used >= 3*len(m.slots) {
@@ -141,7 +132,7 @@ func (m *names) slot(in *list[CustomerID], c CustomerID) uint64 {
 
 func (m *names) grow(in *list[CustomerID]) {
 	m.slots = make([]uint32, max(16, 2*len(m.slots)))
-	for at := 1; at < in.len(); at++ {
+	for at := int64(1); at < in.size.Load(); at++ {
 		m.slots[m.slot(in, in.at(uint32(at)))] = uint32(at)
 	}
 }

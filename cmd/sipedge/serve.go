@@ -135,14 +135,15 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	g.Go(func() error { return tuneMemoryFor(inner, table) })
 	g.Go(func() error {
 		defer stop() // the rest goes on until the last call is through
-		loaded := loading(ctx, follow, restored, log)
+		if restored && feed.Reach(ctx, rdb, awayPatience/4) != nil {
+			log.Warn("redis is away: serving the numbers that were on disk", "numbers", table.Len(), "age", follow.Age().Round(time.Second))
+		} else if loading(ctx, follow, log) && table.Len() == 0 {
+			log.Warn("there are no numbers: every call is refused as number_unknown; import them, or correct redis.prefix", "prefix", cfg.Redis.Prefix)
+		}
 		if err := edge.Open(ctx); err != nil {
 			return err
 		}
 		log.Info("serving", "listeners", len(cfg.SIP.Listen), "trunks", len(cfg.Trunks), "routes", len(cfg.Routes), "numbers", table.Len())
-		if loaded && table.Len() == 0 {
-			log.Warn("there are no numbers: every call is refused as number_unknown; import them, or correct redis.prefix", "prefix", cfg.Redis.Prefix)
-		}
 		if h.ready != nil {
 			h.ready(edge)
 		}
@@ -174,15 +175,12 @@ const (
 	awayPatience = 2 * time.Second
 )
 
-func loading(ctx context.Context, f *feed.Feed, restored bool, log *slog.Logger) (loaded bool) {
+func loading(ctx context.Context, f *feed.Feed, log *slog.Logger) (loaded bool) {
 	patience, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
-	deadline, step := time.Now().Add(awayPatience), awayPatience/4
-	if restored {
-		deadline, step = time.Now(), awayPatience/100
-	}
+	deadline := time.Now().Add(awayPatience)
 	for {
-		turn, done := context.WithTimeout(patience, step)
+		turn, done := context.WithTimeout(patience, awayPatience/4)
 		err := f.Wait(turn)
 		done()
 		switch away := f.Stats().Away; {
@@ -190,11 +188,11 @@ func loading(ctx context.Context, f *feed.Feed, restored bool, log *slog.Logger)
 			return err == nil
 		case away != nil && time.Now().After(deadline):
 			return false // the feed has said so
-		case patience.Err() != nil && restored:
-			log.Warn("numbers are served as they were on disk until the store has been read", "waited", loadPatience)
+		case patience.Err() != nil && f.FreshAt().IsZero():
+			log.Warn("numbers are not loaded yet: calls are refused with 503 until they are", "waited", loadPatience)
 			return false
 		case patience.Err() != nil:
-			log.Warn("numbers are not loaded yet: calls are refused with 503 until they are", "waited", loadPatience)
+			log.Warn("numbers are served as they were on disk until the store has been read", "waited", loadPatience)
 			return false
 		}
 	}

@@ -14,7 +14,7 @@
 //
 //	{prefix}:n:{p07}:+12025550143  hash    one record; its fields are the vocabulary
 //	{prefix}:n:{p07}:changes       stream  every write: seq and the whole record after it
-//	{prefix}:n:{p07}:meta          hash    incarnation, seq, digest, count
+//	{prefix}:n:{p07}:meta          hash    incarnation, seq, digest, count, refreshed (expiry of answers)
 //	{prefix}:n:{p07}:answers       hash    first answers to recent operations
 //	{prefix}:n:{p07}:order         list    those operations, oldest first
 //

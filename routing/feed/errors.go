@@ -86,7 +86,10 @@ func advice(err error) string {
 	is := func(prefix string) bool { return strings.HasPrefix(text, prefix) }
 	var dns *net.DNSError
 	var timeout net.Error
+	var demoted *RoleError
 	switch {
+	case errors.As(err, &demoted):
+		return fmt.Sprintf("it is a replica of %.80s, no master; what it says may be old: name the master, or wait for Sentinel to", demoted.Master)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there (connection refused); start redis-server, or correct the address"
 	case errors.As(err, &dns):
@@ -97,6 +100,8 @@ func advice(err error) string {
 		return fmt.Sprintf("this user may not do that (%.120s); grant it, or use another user", text)
 	case is("READONLY"):
 		return "it is a replica and takes no writes; name the master"
+	case is("TRYAGAIN"):
+		return "a slot is moving to another node; try again in a moment"
 	case is("LOADING"):
 		return "it is still loading its data; try again in a moment"
 	case is("OOM"):
@@ -133,6 +138,9 @@ func Reach(ctx context.Context, rdb redis.UniversalClient, within time.Duration)
 func Address(rdb redis.UniversalClient) string {
 	switch c := rdb.(type) {
 	case *redis.Client:
+		if c.Options().Addr == "FailoverClient" { // what go-redis calls every master found by Sentinel
+			return "the master that Sentinel names"
+		}
 		return c.Options().Addr
 	case *redis.ClusterClient:
 		return strings.Join(c.Options().Addrs, ", ")

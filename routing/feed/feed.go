@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/speakops/sipedge/routing"
 )
@@ -27,6 +28,11 @@ type Options struct {
 	// TombstoneFor is how long the table remembers a deletion; at least as long as
 	// the store does, and by default two days longer than its 30.
 	TombstoneFor time.Duration
+
+	// SnapshotDir is a folder for snapshots of the table; see Restore. Follow
+	// writes them there; "" for none.
+	SnapshotDir   string
+	SnapshotEvery time.Duration // at the soonest, and only after changes; default 30 s
 }
 
 func (o *Options) defaults() {
@@ -39,6 +45,7 @@ func (o *Options) defaults() {
 	orElse(&o.Poll, time.Second)
 	orElse(&o.Patience, time.Second)
 	orElse(&o.MaxPause, 5*time.Second)
+	orElse(&o.SnapshotEvery, 30*time.Second)
 	orElse(&o.TombstoneFor, 32*24*time.Hour)
 	if o.Loaders <= 0 {
 		o.Loaders = 2
@@ -60,16 +67,27 @@ type Feed struct {
 	opts  Options
 
 	following atomic.Bool
-	parts     [Partitions]partition // owned, like the two below, by the goroutine in Follow
+	parts     [Partitions]partition // owned, like the four below, by the goroutine in Follow
 	nextScan  time.Time             // no scan before
 	swept     time.Time
+	disputes  [Partitions]dispute
+	history   string // replication id of the master followed last; "" before the first
+
+	tallies [Partitions]tally
+	born    time.Time
+	ahead   atomic.Int64 // when, since born, a record was last applied that the streams have not told yet
+	flights singleflight.Group
+	looking chan struct{} // one token per direct lookup under way
 
 	asOf   atomic.Pointer[time.Time] // the table holds all that was in the store then; nil: never yet
-	loaded chan struct{}             // closed when asOf is first set
+	loaded chan struct{}             // closed when the store itself has confirmed that once
+	noted  atomic.Pointer[notes]
+	keep   keeper // owned by the goroutine that writes, and before Follow by Restore
 	counts counters
 
 	mu     sync.Mutex
 	lost   map[routing.PublicNumber]struct{}
+	lostBy [Partitions]int // how many of them
 	faults []error
 	away   error
 
@@ -89,6 +107,9 @@ type partition struct {
 	metaSeq  uint64    // seq that the last poll found
 	metaAt   time.Time // when that poll had been answered; zero: settled
 	metaFrom time.Time // when it was asked
+
+	sworn     meta          // what the store last said its records amount to; see reconcile
+	swornFrom time.Duration // when, since born, it was asked
 }
 
 // New makes a feed of the numbers below prefix into table. It does nothing
@@ -103,11 +124,20 @@ func New(rdb redis.UniversalClient, prefix string, table *routing.Table, opts Op
 		rdb: rdb, keys: k, table: table, opts: opts,
 		loaded: make(chan struct{}),
 		lost:   make(map[routing.PublicNumber]struct{}),
+		born:   time.Now(), looking: make(chan struct{}, maxLookups),
 	}, nil
 }
 
-// Loaded says that the table has, at least once, held all that the store held.
-func (f *Feed) Loaded() bool { return f.asOf.Load() != nil }
+// Loaded says that the table has, at least once, held all that the store held;
+// what Restore found does not count.
+func (f *Feed) Loaded() bool {
+	select {
+	case <-f.loaded:
+		return true
+	default:
+		return false
+	}
+}
 
 // Wait returns nil once the table is loaded, or the context's cause if it ends before.
 func (f *Feed) Wait(ctx context.Context) error {
@@ -120,7 +150,7 @@ func (f *Feed) Wait(ctx context.Context) error {
 }
 
 // FreshAt is the last instant at which the table was known to hold all that the
-// store held; the zero time before the first.
+// store held, as of the snapshot after Restore; the zero time before the first.
 func (f *Feed) FreshAt() time.Time {
 	if at := f.asOf.Load(); at != nil {
 		return *at
@@ -158,6 +188,14 @@ type Stats struct {
 	Incarnations uint64 // times a partition was found emptied, rolled back or replaced
 	Scans        uint64 // partitions read as a whole
 	Reconnects   uint64 // times the store had to be reached anew
+	Compared     uint64 // digests of partitions compared with the store's
+	Repairs      uint64 // partitions read as a whole because they differed
+	Disputed     uint64 // differences that remained: the store disagrees with its own digest, or holds what cannot be read
+	Demoted      uint64 // times the store answered as a replica and was not believed
+	Histories    uint64 // times the store went on with another replication id, after a failover or restart
+	Snapshots    uint64 // written
+	Unsaved      uint64 // those that could not be written
+	Lookups      uint64 // questions put to the store for single numbers
 	Lost         int    // now: numbers the table keeps and the store has lost
 	Broken       int    // now: partitions whose stream or meta cannot be read
 	Numbers      int    // now: numbers in the table
@@ -166,6 +204,7 @@ type Stats struct {
 
 type counters struct {
 	applied, overtaken, garbage, wrongType, gaps, incarnations, scans, reconnects atomic.Uint64
+	compared, repairs, disputed, demoted, histories, lookups, snapshots, unsaved  atomic.Uint64
 	broken                                                                        atomic.Int64
 }
 
@@ -177,6 +216,9 @@ func (f *Feed) Stats() Stats {
 	return Stats{
 		Applied: c.applied.Load(), Overtaken: c.overtaken.Load(), Garbage: c.garbage.Load(), WrongType: c.wrongType.Load(),
 		Gaps: c.gaps.Load(), Incarnations: c.incarnations.Load(), Scans: c.scans.Load(), Reconnects: c.reconnects.Load(),
+		Compared: c.compared.Load(), Repairs: c.repairs.Load(), Disputed: c.disputed.Load(),
+		Demoted: c.demoted.Load(), Histories: c.histories.Load(), Lookups: c.lookups.Load(),
+		Snapshots: c.snapshots.Load(), Unsaved: c.unsaved.Load(),
 		Lost: len(f.lost), Broken: int(c.broken.Load()), Numbers: f.table.Len(), Away: f.away,
 	}
 }
@@ -226,14 +268,7 @@ func (f *Feed) fault(count *atomic.Uint64, err *KeyError) {
 
 // apply puts one record or entry into the table; its revision decides.
 func (f *Feed) apply(s *stored) {
-	n := &s.number
-	var changed bool
-	if s.tombstone {
-		changed = f.table.Delete(n.PublicNumber, n.Revision)
-	} else {
-		changed = f.table.Put(*n)
-	}
-	if changed {
+	if f.tallies[Partition(s.number.PublicNumber)].write(f.table, s) {
 		f.counts.applied.Add(1)
 	} else {
 		f.counts.overtaken.Add(1)
@@ -254,6 +289,30 @@ func (f *Feed) sweep() {
 // found takes a number off the list of those lost.
 func (f *Feed) found(n routing.PublicNumber) {
 	f.mu.Lock()
-	delete(f.lost, n)
+	f.unlose(n)
 	f.mu.Unlock()
 }
+
+// lose and unlose keep the list of lost numbers; f.mu is held.
+func (f *Feed) lose(n routing.PublicNumber) {
+	if _, ok := f.lost[n]; !ok {
+		f.lost[n] = struct{}{}
+		f.lostBy[Partition(n)]++
+	}
+}
+
+func (f *Feed) unlose(n routing.PublicNumber) {
+	if _, ok := f.lost[n]; ok {
+		delete(f.lost, n)
+		f.lostBy[Partition(n)]--
+	}
+}
+
+// applyAhead applies a record that was read past the streams.
+func (f *Feed) applyAhead(s *stored) {
+	f.apply(s)
+	f.ahead.Store(int64(f.age()))
+}
+
+// age is the time since the feed was made.
+func (f *Feed) age() time.Duration { return time.Since(f.born) }

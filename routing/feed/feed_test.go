@@ -265,7 +265,7 @@ func TestBurstLongerThanOneRead(t *testing.T) {
 }
 
 func TestCluster(t *testing.T) {
-	srv := startServer(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "500")
+	srv := startNode(t)
 	ctx := context.Background()
 	node := client(t, srv.addr)
 	if err := node.ClusterAddSlotsRange(ctx, 0, 16383).Err(); err != nil {

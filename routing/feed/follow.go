@@ -22,6 +22,8 @@ func (f *Feed) Follow(ctx context.Context) error {
 		return ErrFollowed
 	}
 	defer f.following.Store(false)
+	f.recount()
+	defer f.keeping()()
 	pause := time.Duration(0)
 	for ctx.Err() == nil {
 		worked, err := f.visit(ctx)
@@ -54,7 +56,7 @@ func (f *Feed) isAway(err error) {
 	defer f.mu.Unlock()
 	if f.away == nil {
 		away := &AwayError{Address(f.rdb), err}
-		if f.Loaded() {
+		if f.asOf.Load() != nil {
 			f.opts.Log.Error("numbers cannot be followed; decisions go on from memory", "error", away, "age", f.Age())
 		} else {
 			f.opts.Log.Error("numbers cannot be loaded; calls are refused until they are", "error", away)
@@ -112,6 +114,7 @@ func (f *Feed) visit(ctx context.Context) (worked bool, err error) {
 				return worked, err
 			}
 			f.sweep()
+			f.note()
 		}
 		f.confirm()
 		if f.scanDue() {
@@ -190,6 +193,7 @@ func (f *Feed) entry(at int, p *partition, e *redis.XMessage) {
 	}
 	f.apply(&s)
 	f.found(n)
+	f.reconcile(at, p)
 }
 
 // gap notes that a partition's stream does not hold all its writes.
@@ -217,11 +221,11 @@ func (f *Feed) confirm() {
 	if !asOf.After(f.FreshAt()) {
 		return
 	}
-	first := f.asOf.Swap(&asOf) == nil
+	f.asOf.Store(&asOf)
 	if f.opts.Freshness != nil {
 		f.opts.Freshness.Confirm(f.opts.Clock().Add(-time.Since(asOf)))
 	}
-	if first { // after Freshness: who has waited takes calls at once
+	if !f.Loaded() { // after Freshness: who has waited takes calls at once
 		close(f.loaded)
 		f.opts.Log.Info("numbers are loaded", "redis", Address(f.rdb), "numbers", f.table.Len())
 	}

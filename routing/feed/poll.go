@@ -12,19 +12,24 @@ import (
 // poll compares every partition's meta with what was followed. A partition that
 // was emptied, replaced or rolled back is no longer known.
 func (f *Feed) poll(ctx context.Context, src *source) error {
-	asked := time.Now()
+	asked, askedAge := time.Now(), f.age()
 	metas := make([]*redis.SliceCmd, Partitions)
 	types := make([]*redis.StatusCmd, Partitions)
+	var info *redis.StringCmd
 	_, err := src.quick.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		info = asksRole(ctx, src, pipe)
 		for p := range metas {
-			metas[p] = pipe.HMGet(ctx, f.keys.meta(p), "incarnation", "seq")
+			metas[p] = pipe.HMGet(ctx, f.keys.meta(p), "incarnation", "seq", "digest")
 			if f.parts[p].broken {
 				types[p] = pipe.Type(ctx, f.keys.changes(p))
 			}
 		}
 		return nil
 	})
-	if err := transportError(err); err != nil {
+	if err := transportError(err); err != nil && !unsupported(err) {
+		return err
+	}
+	if err := f.believes(info); err != nil {
 		return err
 	}
 	answered := time.Now()
@@ -44,8 +49,15 @@ func (f *Feed) poll(ctx context.Context, src *source) error {
 			}
 			continue
 		}
-		if p.known && f.same(i, p, m) && p.metaAt.IsZero() {
+		if !p.known || !f.same(i, p, m) {
+			continue
+		}
+		if p.metaAt.IsZero() {
 			p.metaSeq, p.metaAt, p.metaFrom = m.seq, answered, asked
+		}
+		if !p.sworn.hasDigest || p.sworn.seq <= p.seq {
+			p.sworn, p.swornFrom = m, askedAge
+			f.reconcile(i, p)
 		}
 	}
 	return nil
@@ -94,6 +106,8 @@ func (f *Feed) same(at int, p *partition, m meta) bool {
 type meta struct {
 	incarnation string
 	seq         uint64
+	digest      digest
+	hasDigest   bool // asked for, and there
 }
 
 func readMeta(cmd *redis.SliceCmd) (m meta, err error) {
@@ -101,7 +115,7 @@ func readMeta(cmd *redis.SliceCmd) (m meta, err error) {
 	if err != nil {
 		return m, err
 	}
-	if len(values) != 2 || values[0] == nil && values[1] == nil {
+	if len(values) < 2 || values[0] == nil && values[1] == nil {
 		return m, nil // never written
 	}
 	incarnation, ok := values[0].(string)
@@ -110,6 +124,10 @@ func readMeta(cmd *redis.SliceCmd) (m meta, err error) {
 	m.seq, err = strconv.ParseUint(seq, 10, 63)
 	if err != nil || !ok {
 		return m, &FieldError{"meta", "incarnation or seq is missing or no number"}
+	}
+	if len(values) > 2 {
+		text, _ := values[2].(string)
+		m.digest, m.hasDigest = readDigest(text)
 	}
 	return m, nil
 }

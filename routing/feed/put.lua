@@ -3,9 +3,11 @@
 -- and the first write is one that a full or read-only store refuses.
 --
 -- KEYS  1 record  2 changes  3 meta  4 answers  5 order   (one partition)
--- ARGV  1 verb: put, delete, or plan (a put that only says what it would do)
+-- ARGV  1 verb: put, delete, plan (a put that only says what it would do), or
+--         restore and bury: a put and a delete that the store has forgotten
 --       2 public_number  3 operation ('' for none)  4 its fingerprint
---       5 expected revision ('' for any, 'absent' for no live record)
+--       5 expected revision ('' for any, 'absent' for no live record); of a
+--         restore or bury, the revision that was forgotten
 --       6 incarnation to use if there is none yet
 --       7 entries kept in the stream  8 answers kept  9 answers expire after (ms)
 --       10 tombstones expire after (ms)  11 lead of overrides (us)
@@ -15,34 +17,39 @@
 --
 -- Answers status|revision|detail.
 
+-- Time here is time of the whole store: what is not called is saved for every
+-- number, and most of a row's cost is calls.
+local call, pcall = redis.call, redis.pcall
 local record, changes, meta, answers, order = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local verb, number, operation, fingerprint, expect = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
-local vocabulary = {'number_type', 'porting_state', 'routing_authority', 'original_assignee',
-  'current_serving_provider', 'losing_provider', 'underlying_carrier', 'customer_assignment', 'lrn',
-  'legacy_route', 'speakops_route',
-  'override', 'override_from', 'override_until', 'override_reason', 'override_author'}
-
--- A script is not rolled back: a key of the wrong type must be found first.
-local kinds = {'hash', 'stream', 'hash', 'hash', 'list'}
-for i, key in ipairs(KEYS) do
-  local kind = redis.call('TYPE', key)
-  kind = kind.ok or kind
-  if kind ~= 'none' and kind ~= kinds[i] then
-    return 'wrong_type|0|' .. key .. ' is a ' .. kind .. ', not a ' .. kinds[i]
-  end
+-- A script is not rolled back: a key of the wrong type must be found first. A
+-- read finds it by failing; the stream, which is not read, is asked for its type.
+local function kind_of(key)
+  local kind = call('TYPE', key)
+  return kind.ok or kind
 end
+local function wrong(key, expected)
+  return 'wrong_type|0|' .. key .. ' is a ' .. kind_of(key) .. ', not a ' .. expected
+end
+local function failed(reply) return type(reply) == 'table' and reply.err end
 
 -- A repeated operation gets its first answer: only the reply was lost.
+local answered_as, kept = operation .. '/' .. number, 0
 if operation ~= '' then
-  local first = redis.call('HGET', answers, operation .. '/' .. number)
+  local first = pcall('HGET', answers, answered_as)
+  if failed(first) then return wrong(answers, 'hash') end
   if first then
     if string.sub(first, 1, #fingerprint) ~= fingerprint then
       return 'operation_reused|0|'
     end
     return string.sub(first, #fingerprint + 1)
   end
+  kept = pcall('LLEN', order)
+  if failed(kept) then return wrong(order, 'list') end
 end
+local stream = kind_of(changes)
+if stream ~= 'stream' and stream ~= 'none' then return wrong(changes, 'stream') end
 
 -- Numbers in Lua are doubles: exact up to 2^53, which microseconds reach in 2255.
 local function whole(n) return string.format('%.0f', n) end
@@ -53,11 +60,12 @@ local function counted(s)
   return n
 end
 
-local time = redis.call('TIME')
+local time = call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
 local was, found = {}, false
-local flat = redis.call('HGETALL', record)
+local flat = pcall('HGETALL', record)
+if failed(flat) then return wrong(record, 'hash') end
 for i = 1, #flat, 2 do
   was[flat[i]] = flat[i + 1]
   found = true
@@ -69,29 +77,49 @@ if was.revision then
   if not before then return 'garbage|0|revision' end
 end
 
-local about = redis.call('HMGET', meta, 'incarnation', 'seq', 'digest', 'count')
+local about = pcall('HMGET', meta, 'incarnation', 'seq', 'digest', 'count', 'refreshed')
+if failed(about) then return wrong(meta, 'hash') end
 local seq, count = counted(about[2] or '0'), tonumber(about[4] or '0')
 local high, low = string.match(about[3] or '0:0', '^(%d+):(%d+)$')
 high, low = tonumber(high), tonumber(low)
 if not (seq and count and high and low) then return 'garbage|0|meta' end
 
+-- Answers expire some time after the last write. Refreshing that at each write
+-- costs two calls, so it is done when a sixteenth of the time is gone, and the
+-- expiry is that much later.
+local lasting = tonumber(ARGV[9])
+local refreshed = counted(about[5])
+local refresh = not refreshed or now < refreshed or now - refreshed > lasting * 62.5
+local committed = false
+
 local function answer(status, revision, detail)
   local text = status .. '|' .. whole(revision) .. '|' .. (detail or '')
   if operation ~= '' and verb ~= 'plan' then
-    local field = operation .. '/' .. number
-    redis.call('HSET', answers, field, fingerprint .. text)
-    local kept = redis.call('RPUSH', order, field)
-    while kept > tonumber(ARGV[8]) do
-      redis.call('HDEL', answers, redis.call('LPOP', order))
-      kept = kept - 1
+    call('HSET', answers, answered_as, fingerprint .. text)
+    call('RPUSH', order, answered_as)
+    -- The oldest go when a sixty-fourth too many are there, all at once.
+    local most = tonumber(ARGV[8])
+    if kept >= most + math.floor(most / 64) then
+      local surplus = math.min(kept + 1 - most, 1000)
+      call('HDEL', answers, unpack(call('LRANGE', order, 0, surplus - 1)))
+      call('LTRIM', order, surplus, -1)
     end
-    redis.call('PEXPIRE', answers, ARGV[9])
-    redis.call('PEXPIRE', order, ARGV[9])
+    if refresh or not committed or kept == 0 then
+      local lives = whole(lasting * 1.0625)
+      call('PEXPIRE', answers, lives)
+      call('PEXPIRE', order, lives)
+    end
   end
   return text
 end
 
-if (expect == 'absent' and alive) or
+local floor = 0
+if verb == 'restore' or verb == 'bury' then
+  -- Another edge may have restored it already, or someone has decided anew.
+  floor = tonumber(expect)
+  if before >= floor then return answer('overruled', before) end
+  verb = verb == 'bury' and 'delete' or verb
+elseif (expect == 'absent' and alive) or
     (expect ~= '' and expect ~= 'absent' and (not alive or before ~= tonumber(expect))) then
   return answer('conflict', alive and before or 0)
 end
@@ -113,23 +141,25 @@ local function commit(revision, now_alive, entry)
     digest(revision, 1)
     count = count + 1
   end
-  redis.call('HSET', meta, 'incarnation', about[1] or ARGV[6], 'seq', whole(seq + 1),
-    'digest', whole(high) .. ':' .. whole(low), 'count', whole(count))
-  redis.call('XADD', changes, 'MAXLEN', '~', ARGV[7], '*',
+  local stamp = operation ~= '' and refresh and now or refreshed or 0
+  call('HSET', meta, 'incarnation', about[1] or ARGV[6], 'seq', whole(seq + 1),
+    'digest', whole(high) .. ':' .. whole(low), 'count', whole(count), 'refreshed', whole(stamp))
+  call('XADD', changes, 'MAXLEN', '~', ARGV[7], '*',
     'seq', whole(seq + 1), 'revision', whole(revision), 'public_number', number, unpack(entry))
+  committed = true
 end
 
-local revision = math.max(before + 1, now)
+local revision = math.max(before + 1, floor + 1, now)
 
 if verb == 'delete' then
   if not alive then return answer('absent', before) end
-  redis.call('HSET', record, 'tombstone', '1', 'revision', whole(revision))
+  call('HSET', record, 'tombstone', '1', 'revision', whole(revision))
   local gone = {}
   for field in pairs(was) do
     if field ~= 'revision' then gone[#gone + 1] = field end
   end
-  if #gone > 0 then redis.call('HDEL', record, unpack(gone)) end
-  redis.call('PEXPIRE', record, ARGV[10])
+  if #gone > 0 then call('HDEL', record, unpack(gone)) end
+  call('PEXPIRE', record, ARGV[10])
   commit(revision, false, {'tombstone', '1'})
   return answer('deleted', revision)
 end
@@ -148,7 +178,7 @@ local function then_is(field)
   return was[field] or ''
 end
 
-if alive then
+if alive and verb ~= 'restore' then
   local authority = was.routing_authority or ''
   if given.routing_authority and given.routing_authority ~= authority then
     return answer('authority', before, authority)
@@ -163,8 +193,10 @@ if alive then
   end
 end
 
--- An override begins no sooner than every edge can have heard of it.
-if given.override == '' then
+-- An override begins no sooner than every edge can have heard of it. One that is
+-- restored had begun when it was given.
+if verb == 'restore' then
+elseif given.override == '' then
   for _, part in ipairs({'from', 'until', 'reason', 'author'}) do given['override_' .. part] = '' end
 elseif given.override then
   local earliest = now + tonumber(ARGV[11])
@@ -181,7 +213,12 @@ elseif given.override then
   end
 end
 
-local set, drop, changed = {}, {}, not alive
+local vocabulary = {'number_type', 'porting_state', 'routing_authority', 'original_assignee',
+  'current_serving_provider', 'losing_provider', 'underlying_carrier', 'customer_assignment', 'lrn',
+  'legacy_route', 'speakops_route',
+  'override', 'override_from', 'override_until', 'override_reason', 'override_author'}
+
+local set, drop, changed = {}, {}, not alive or verb == 'restore'
 for _, field in ipairs(vocabulary) do
   local value = given[field]
   if value ~= nil and value ~= (was[field] or '') then
@@ -198,19 +235,22 @@ if not changed then return answer('unchanged', before) end
 local status = alive and 'updated' or 'created'
 if verb == 'plan' then return answer(status, before) end
 
-redis.call('HSET', record, 'public_number', number, 'revision', whole(revision), unpack(set))
+call('HSET', record, 'public_number', number, 'revision', whole(revision), unpack(set))
 if not alive and found then
   drop[#drop + 1] = 'tombstone'
-  redis.call('PERSIST', record)
+  call('PERSIST', record)
 end
-if #drop > 0 then redis.call('HDEL', record, unpack(drop)) end
+if #drop > 0 then call('HDEL', record, unpack(drop)) end
 
-local entry = {}
-for _, field in ipairs(vocabulary) do
-  local value = then_is(field)
-  if value ~= '' then
-    entry[#entry + 1] = field
-    entry[#entry + 1] = value
+local entry = set
+if alive then
+  entry = {}
+  for _, field in ipairs(vocabulary) do
+    local value = then_is(field)
+    if value ~= '' then
+      entry[#entry + 1] = field
+      entry[#entry + 1] = value
+    end
   end
 end
 commit(revision, true, entry)

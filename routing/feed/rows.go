@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type Row struct {
 	Line   int // of the file, from 1
 	Number routing.PublicNumber
+	Expect Expect   // from the column revision: write only over that one; Any without
 	set    []string // name, value, name, value, as stored
 }
 
@@ -57,7 +59,8 @@ const maxRowErrors = 100
 // ReadRows reads a whole file of numbers: CSV with a head line that names the
 // columns, or JSON Lines when name ends in .jsonl or .ndjson. Columns are words
 // of the vocabulary in any order; public_number and routing_authority are
-// mandatory. Instants are RFC 3339. An empty cell clears the field, except that
+// mandatory. Instants are RFC 3339. A column revision holds the revision that was
+// read: a record that has changed since is refused, not overwritten. An empty cell clears the field, except that
 // an empty porting_state or override_from leaves it as it is.
 //
 // A mistake is a *RowErrors with all of them, and no rows. Other errors are of
@@ -99,14 +102,16 @@ func (r *rowReader) wrong(line int, column, format string, args ...any) {
 type cell struct{ name, value string }
 
 // column says whether a file may have a column of that name.
-func column(name string) bool { return name == fieldPublicNumber || named[name] != nil }
+func column(name string) bool {
+	return name == fieldPublicNumber || name == fieldRevision || named[name] != nil
+}
 
 func columns() string {
 	all := []string{fieldPublicNumber}
 	for i := range vocabulary {
 		all = append(all, vocabulary[i].name)
 	}
-	return strings.Join(all, ", ")
+	return strings.Join(append(all, fieldRevision), ", ")
 }
 
 // add checks a row and keeps it. All mistakes of the row are reported.
@@ -124,6 +129,14 @@ func (r *rowReader) add(line int, cells []cell) {
 			if row.Number, err = e164.Parse(c.value); err != nil {
 				fail(c.name, "%.40q is %v", c.value, err)
 			}
+			continue
+		}
+		if c.name == fieldRevision {
+			revision, err := strconv.ParseUint(c.value, 10, 53)
+			if c.value != "" && (err != nil || revision == 0) {
+				fail(c.name, "%.40q is no revision; leave it empty, or take it from an export", c.value)
+			}
+			row.Expect = Expect(revision)
 			continue
 		}
 		value, skip, err := c.stored()
@@ -199,7 +212,7 @@ func (c cell) stored() (value string, skip bool, err error) {
 
 // change is what the script is asked to do for a row.
 func (row *Row) change(verb, operation string) *change {
-	c := &change{verb: verb, number: row.Number, operation: operation, set: row.set}
+	c := &change{verb: verb, number: row.Number, operation: operation, expect: row.Expect, set: row.set}
 	c.state = c.value(fieldPortingState)
 	if c.state == "" {
 		// A number we have never heard of: on the legacy side a port begins, on

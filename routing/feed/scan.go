@@ -265,15 +265,15 @@ func (s *scan) settleLost() {
 	before := len(f.lost)
 	for n := range f.lost {
 		if in(n) {
-			delete(f.lost, n)
+			f.unlose(n)
 		}
 	}
 	for _, n := range s.lost {
-		f.lost[n] = struct{}{}
+		f.lose(n)
 	}
 	for n := range f.table.Range {
 		if _, ok := s.seen[n.PublicNumber]; !ok && in(n.PublicNumber) {
-			f.lost[n.PublicNumber] = struct{}{}
+			f.lose(n.PublicNumber)
 		}
 	}
 	if len(f.lost) > before {

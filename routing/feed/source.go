@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -12,14 +13,23 @@ import (
 type source struct {
 	rdb   redis.UniversalClient // patient, for full loads
 	quick redis.UniversalClient // gives up soon, so that a dead connection is not taken for a quiet one
-	own   bool                  // quick is ours to close
+	own   io.Closer             // ours to close; nil: nothing
 }
 
 func newSource(rdb redis.UniversalClient, o Options) *source {
 	within := o.Block + o.Patience
 	switch c := rdb.(type) {
 	case *redis.Client:
-		return &source{rdb: rdb, quick: c.WithTimeout(within)}
+		// Each visit dials anew, so a Sentinel is asked who the master is; a shared
+		// pool might hand out a connection to a master that was demoted.
+		opt := *c.Options()
+		opt.PoolSize = o.Loaders + 4
+		opt.MinIdleConns, opt.MaxIdleConns, opt.MaxActiveConns = 0, 0, 0
+		if opt.MaxRetries == 0 {
+			opt.MaxRetries = -1 // 0 would mean the default again
+		}
+		own := redis.NewClient(&opt)
+		return &source{rdb: own, quick: own.WithTimeout(within), own: own}
 	case *redis.ClusterClient:
 		// In a cluster each partition waits on a connection of its own. They would
 		// use up the pool the rest of the program shares.
@@ -28,14 +38,15 @@ func newSource(rdb redis.UniversalClient, o Options) *source {
 		opt.MinIdleConns, opt.MaxIdleConns, opt.MaxActiveConns = 0, 0, 0
 		opt.ReadTimeout, opt.WriteTimeout = within, within
 		opt.ReadOnly, opt.RouteByLatency, opt.RouteRandomly = false, false, false
-		return &source{rdb: rdb, quick: redis.NewClusterClient(&opt), own: true}
+		own := redis.NewClusterClient(&opt)
+		return &source{rdb: rdb, quick: own, own: own}
 	}
 	return &source{rdb: rdb, quick: rdb}
 }
 
 func (s *source) close() {
-	if s.own {
-		_ = s.quick.Close() // only connections we have done with
+	if s.own != nil {
+		_ = s.own.Close() // only connections we have done with
 	}
 }
 

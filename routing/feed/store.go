@@ -34,7 +34,7 @@ type Store struct {
 // StoreOptions bounds what writing leaves behind. The zero value means the defaults.
 type StoreOptions struct {
 	StreamLength int64         // entries kept per change stream, about; default 100,000
-	Answers      int           // first answers kept per partition; default 8192
+	Answers      int           // first answers kept per partition, give or take a sixty-fourth; default 8192
 	AnswersFor   time.Duration // after the last write of the partition; default 1 h
 	TombstoneFor time.Duration // how long a deletion is remembered; default 30 days
 	OverrideLead time.Duration // how far ahead an override begins at the earliest; default 0: not checked
@@ -235,7 +235,7 @@ func (s *Store) understand(c *change, text string, err error) (Result, error) {
 	revision, _ := strconv.ParseUint(part[1], 10, 64)
 	detail := part[2]
 	switch status := part[0]; status {
-	case string(Created), string(Updated), string(Unchanged), string(Deleted), string(NotThere):
+	case string(Created), string(Updated), string(Unchanged), string(Deleted), string(NotThere), string(Overruled):
 		return Result{Outcome(status), revision}, nil
 	case "conflict":
 		return Result{}, &ConflictError{c.number, c.expect, revision}
