@@ -202,6 +202,10 @@ func (c *devCmd) addresses(h *house) (err error) {
 	if h.Admin = c.Admin; !h.Admin.IsValid() {
 		h.Admin = preferredAdmin
 	}
+	if h.Admin.Port() == 0 {
+		h.Admin, err = demo.FreePort(h.Admin.Addr())
+		return err
+	}
 	l, err := net.Listen("tcp", h.Admin.String())
 	switch {
 	case err != nil && c.Admin.IsValid():

@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -87,15 +89,25 @@ func bothOn(ip netip.Addr) (udp *net.UDPConn, tcp *net.TCPListener, err error) {
 	return nil, nil, err
 }
 
-// FreePort is a port of ip that nobody listens on now, neither UDP nor TCP.
-func FreePort(ip netip.Addr) (netip.AddrPort, error) {
-	udp, tcp, err := bothOn(ip)
-	if err != nil {
-		return netip.AddrPort{}, err
+// FreePort is a port of ip that nobody listens on now, neither UDP nor TCP. It is
+// taken from below the range of outgoing connections, so that none of those can
+// slip in before it is listened on.
+func FreePort(ip netip.Addr) (at netip.AddrPort, err error) {
+	const first, ports, tries = 20000, 12000, 64
+	for range tries {
+		at = netip.AddrPortFrom(ip, uint16(first+rand.IntN(ports)))
+		var udp, tcp io.Closer
+		if udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(at)); err != nil {
+			continue
+		}
+		tcp, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
+		udp.Close()
+		if err == nil {
+			tcp.Close()
+			return at, nil
+		}
 	}
-	defer udp.Close()
-	defer tcp.Close()
-	return udp.LocalAddr().(*net.UDPAddr).AddrPort(), nil
+	return at, err
 }
 
 // Name is the gateway's, and Addr where it listens.
