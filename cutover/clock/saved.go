@@ -1,0 +1,89 @@
+package clock
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// saved is a belief on disk: its hull, so that a restart neither loses nor
+// separates the clocks that were covered.
+type saved struct {
+	Version int    `json:"version"`
+	Boot    string `json:"boot_id"`
+	At      int64  `json:"boottime_ns"`
+	Mono    int64  `json:"monotonic_ns"`
+	Wall    int64  `json:"wall_ns"`
+	Lo      int64  `json:"store_earliest_ns"`
+	Hi      int64  `json:"store_latest_ns"`
+}
+
+const savedVersion = 1
+
+// Save writes the clock down for a restart in the same boot. The file is
+// replaced as a whole; a clock that knows nothing, or has nowhere to write,
+// writes nothing.
+func (c *Clock) Save() error {
+	b := c.belief.Load()
+	if b == nil || c.path == "" {
+		return nil
+	}
+	at := read(c.machine)
+	t := b.covers(at, c.drift)
+	text, err := json.Marshal(saved{savedVersion, c.machine.Boot(), at.boot, at.mono, at.wall, t.lo, t.hi})
+	if err != nil {
+		return err
+	}
+	return replace(c.path, append(text, '\n'))
+}
+
+// resume takes up what an earlier life of this boot saved. Another boot's boot
+// clock began elsewhere, so its file says nothing.
+func (c *Clock) resume() error {
+	if c.path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var s saved
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		return fmt.Errorf("clock: %s cannot be read, store time is unknown until the store answers: %w", c.path, err)
+	}
+	if s.Version != savedVersion || s.Boot == "" || s.Boot != c.machine.Boot() || s.Hi < s.Lo {
+		return nil
+	}
+	// What was saved may cover several clocks, so no reading may narrow it: it
+	// belongs to no epoch and becomes a former clock at the first reading.
+	then := local{boot: s.At, mono: s.Mono, wall: s.Wall}
+	c.belief.Store(&belief{now: track{ref: s.At, lo: s.Lo, hi: s.Hi}, heard: then})
+	return nil
+}
+
+// replace writes a file beside name, forces it to disk and renames it over name.
+func replace(name string, text []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
