@@ -1,0 +1,151 @@
+package site
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// System is one proxy to compare: how it is started between the gateways.
+type System struct {
+	Name string
+	Note string // what it does beside carrying calls
+	argv func(s *Site, dir string) (env, argv []string, err error)
+	// prepare does what does not count, before the start.
+	prepare func(ctx context.Context, s *Site, dir string) error
+}
+
+// Systems are all that can be compared, the reference first. sipedge and floor
+// are paths of built programs.
+func Systems(sipedge, floor string) []System {
+	return []System{
+		kamailio("kamailio-table", "table in memory, -x fm", "WITH_TABLE"),
+		kamailio("kamailio-redis", "one Redis lookup per call, -x fm"),
+		kamailio("kamailio-duties", "table in memory, sanity checks and accounting, -x fm", "WITH_TABLE", "WITH_DUTIES"),
+		Edge("edge", "all features, decision records, CDRs and metrics", sipedge, Settings{}),
+		{Name: "floor", Note: "the datagrams alone, no SIP", argv: func(s *Site, dir string) ([]string, []string, error) {
+			return nil, []string{floor, addr(s.Proxy), addr(s.Legacy), addr(s.SpeakOps)}, nil
+		}},
+	}
+}
+
+func kamailio(name, note string, defines ...string) System {
+	return System{Name: name, Note: note, prepare: seed, argv: func(s *Site, dir string) ([]string, []string, error) {
+		argv := []string{"kamailio", "-DD", "-E", "-x", "fm", "-m", "4096", "-M", "16", "-b", "8388608",
+			"-f", filepath.Join(s.Dir, "kamailio.cfg"), "-w", dir, "-Y", dir, "-P", filepath.Join(dir, "pid"),
+			"-A", "CHILDREN=2", "-A", "PORT=" + strconv.Itoa(s.Proxy), "-A", "LEGACY=" + strconv.Itoa(s.Legacy),
+			"-A", "SPEAKOPS=" + strconv.Itoa(s.SpeakOps), "-A", "REDIS=" + strconv.Itoa(s.Redis)}
+		for _, d := range defines {
+			argv = append(argv, "-A", d)
+		}
+		return nil, argv, nil
+	}}
+}
+
+// Settings are what a measurement may change about the edge.
+type Settings struct {
+	Transport string // of the trunk: "udp" (or ""), "tcp", "tls"
+	Trunks    int    // further trunks, each with a source range of its own
+	Gateways  int    // further gateways, on a route nobody takes
+	Extra     string // YAML of further top-level sections
+	Env       []string
+}
+
+// Edge is sipedge with the numbers of the site imported.
+func Edge(name, note, bin string, set Settings) System {
+	return System{
+		Name: name, Note: note,
+		prepare: func(ctx context.Context, s *Site, dir string) error {
+			if err := set.write(s, dir); err != nil {
+				return err
+			}
+			out, err := exec.CommandContext(ctx, bin, "numbers", "import", "--config", filepath.Join(dir, "edge.yaml"), s.Records).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("sipedge numbers import: %w\n%s", err, out)
+			}
+			return nil
+		},
+		argv: func(s *Site, dir string) ([]string, []string, error) {
+			return set.Env, []string{bin, "serve", "--config", filepath.Join(dir, "edge.yaml")}, nil
+		},
+	}
+}
+
+// Running is a system in its place, its gateways beside it.
+type Running struct {
+	*System
+	site     *Site
+	dir      string
+	proxy    *Process
+	gateways []*gateway
+}
+
+// Start starts gateways and system in a folder of their own and waits until the
+// system listens. Stop ends them.
+func (s *Site) Start(ctx context.Context, sys System) (r *Running, err error) {
+	s.runs++
+	dir := filepath.Join(s.Dir, fmt.Sprintf("%02d-%s", s.runs, sys.Name))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	r = &Running{System: &sys, site: s, dir: dir}
+	defer func() {
+		if err != nil {
+			r.Stop()
+		}
+	}()
+	for name, port := range map[string]int{"legacy": s.Legacy, "speakops": s.SpeakOps} {
+		g, err := s.gateway(ctx, dir, name, port)
+		if err != nil {
+			return nil, err
+		}
+		r.gateways = append(r.gateways, g)
+	}
+	if sys.prepare != nil {
+		if err := sys.prepare(ctx, s, dir); err != nil {
+			return nil, fmt.Errorf("%s: %w", sys.Name, err)
+		}
+	}
+	env, argv, err := sys.argv(s, dir)
+	if err != nil {
+		return nil, err
+	}
+	if r.proxy, err = Start("proxy", dir, env, argv...); err != nil {
+		return nil, err
+	}
+	err = until(ctx, 90*time.Second, sys.Name, func() bool { return r.proxy.Ended() || bound(s.Proxy) })
+	if err == nil && r.proxy.Ended() {
+		err = fmt.Errorf("%s ended at once; its log is %s", sys.Name, r.proxy.Log)
+	}
+	if err == nil {
+		err = pause(ctx, time.Second) // children fork, a table is loaded
+	}
+	return r, err
+}
+
+// Stop ends system and gateways and waits until their ports are free again.
+func (r *Running) Stop() {
+	r.proxy.Stop()
+	for _, g := range r.gateways {
+		g.Stop()
+	}
+	_ = until(context.Background(), 5*time.Second, "free ports", func() bool {
+		return !bound(r.site.Proxy) && !bound(r.site.Legacy) && !bound(r.site.SpeakOps)
+	})
+}
+
+// Memory is what the system holds now, in bytes (PSS).
+func (r *Running) Memory() int64 { return pss(family(r.proxy.PID())) }
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
