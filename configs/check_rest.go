@@ -152,10 +152,9 @@ func (c *checker) admin() {
 			c.pair("admin.tls", a.TLS.Cert, a.TLS.Key)
 		}
 		c.authorities("admin.tls.client_ca", a.TLS.ClientCA)
-	} else if a.Listen.IsValid() && !a.Listen.Addr().IsLoopback() {
-		c.warn("admin.listen", fmt.Sprintf("%s is not loopback and has no tls: tokens travel in the clear", a.Listen))
 	}
-	names, hash := map[string]int{}, regexp.MustCompile(`^(sha256:)?[0-9a-fA-F]{64}$`)
+	c.exposed(a)
+	names := map[string]int{}
 	for i, t := range a.Tokens {
 		path := at("admin.tokens", i)
 		c.id(under(path, "name"), t.Name)
@@ -164,11 +163,32 @@ func (c *checker) admin() {
 		}
 		names[t.Name] = i
 		c.enum(under(path, "role"), t.Role, "viewer", "operator", "approver")
-		if !hash.MatchString(t.Hash) {
+		if !t.Usable() {
 			// Not a mistake: it lets nobody in, and the edge can still carry calls.
-			c.warn(under(path, "hash"), "is not a SHA-256 in hex, so no token of this name is accepted; make one with: printf %s TOKEN | sha256sum")
+			c.warn(under(path, "hash"), "is not a SHA-256 in hex, so no token of this name is accepted; sipedge token makes one and prints its hash")
 		}
 	}
+}
+
+var hashForm = regexp.MustCompile(`^(sha256:)?[0-9a-fA-F]{64}$`)
+
+// Usable says whether the hash can be that of a token at all.
+func (t AdminToken) Usable() bool { return hashForm.MatchString(t.Hash) }
+
+// exposed is about an admin API that other machines can reach.
+func (c *checker) exposed(a Admin) {
+	if !a.Listen.IsValid() || a.Listen.Addr().IsLoopback() || a.TLS != nil && len(a.Tokens) > 0 {
+		return
+	}
+	problem := "and has no tls: tokens travel in the clear"
+	if a.TLS != nil {
+		problem = "and has no tokens: nobody is asked who he is"
+	}
+	if problem = a.Listen.String() + " can be reached from other machines " + problem; a.Insecure {
+		c.warn("admin.insecure", problem)
+		return
+	}
+	c.mistake("admin.listen", problem, "give admin tls and tokens, listen on 127.0.0.1, or write insecure: true")
 }
 
 func (c *checker) telemetry() {

@@ -60,9 +60,10 @@ type Media struct {
 
 // Admin is the HTTP side for people and monitoring.
 type Admin struct {
-	Listen netip.AddrPort `yaml:"listen"`
-	TLS    *ServerTLS     `yaml:"tls"` // nil: plain HTTP
-	Tokens []AdminToken   `yaml:"tokens"`
+	Listen   netip.AddrPort `yaml:"listen"`
+	TLS      *ServerTLS     `yaml:"tls"` // nil: plain HTTP
+	Tokens   []AdminToken   `yaml:"tokens"`
+	Insecure bool           `yaml:"insecure"` // listen beyond this machine without tls or without tokens
 }
 
 // ServerTLS is a certificate to serve with, and whom to ask one of.
@@ -73,7 +74,8 @@ type ServerTLS struct {
 }
 
 // AdminToken lets a person or a program in. Only the hash of the token is
-// written: the SHA-256 of its text in hex, with or without "sha256:" before it.
+// written: the SHA-256 of its text in hex, with or without "sha256:" before it,
+// as "sipedge token" prints it.
 type AdminToken struct {
 	Name string `yaml:"name"`
 	Role string `yaml:"role"` // viewer, operator, approver

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"time"
 
@@ -80,24 +81,23 @@ func (d *desk) close(log *slog.Logger) {
 
 // openAdmin opens the windows: health, metrics, status, and the few changes that
 // are allowed while the edge runs.
-func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *desk, r admin.Reloader, level *slog.LevelVar, log *slog.Logger) (*admin.Server, error) {
-	o := admin.Options{Address: cfg.Admin.Listen.String()}
-	for _, t := range cfg.Admin.Tokens {
-		role, err := admin.ParseRole(t.Role)
-		if err != nil {
-			return nil, badConfig{err}
-		}
-		o.Tokens = append(o.Tokens, admin.Token{Name: t.Name, Role: role, Hash: t.Hash})
+func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *desk, r admin.Reloader, bus *admin.Bus, level *slog.LevelVar, log *slog.Logger) (*admin.Server, error) {
+	o := admin.Options{Address: cfg.Admin.Listen.String(), Insecure: cfg.Admin.Insecure, Version: readVersion()}
+	var err error
+	if o.Tokens, err = tokensOf(cfg); err != nil {
+		return nil, badConfig{err}
 	}
 	if cfg.Admin.TLS != nil {
-		var err error
 		if o.TLS, err = cfg.Admin.TLS.Config(); err != nil {
 			return nil, badConfig{err}
 		}
 	}
 	p := admin.Parts{
-		Health: edge, Status: edge, Gateways: edge, Trunks: edge, Level: level, Reload: r, Log: log,
-		Panicked: edge.Metrics().Panicked,
+		Health: edge, Log: log, Panicked: edge.Metrics().Panicked, Routes: admin.Profiles(),
+		Resources: []admin.Resource{
+			admin.StatusOf(edge), admin.GatewaysOf(edge), admin.TrunksOf(edge), admin.LevelOf(level), admin.ReloadBy(r),
+			admin.EventsOf(bus), admin.BuildInfo(),
+		},
 	}
 	if cfg.Telemetry.Prometheus {
 		from := edge.Sources()
@@ -106,7 +106,24 @@ func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *de
 		if err != nil {
 			return nil, err
 		}
-		p.Metrics = exporter
+		p.Routes = append(p.Routes, admin.Route{Method: http.MethodGet, Path: "/metrics", Role: admin.Viewer,
+			Handle: func(w http.ResponseWriter, r *http.Request) error { exporter.ServeHTTP(w, r); return nil }})
 	}
 	return admin.Open(ctx, o, p)
+}
+
+// tokensOf are the tokens of a configuration.
+func tokensOf(cfg *configs.Edge) ([]admin.Token, error) {
+	var all []admin.Token
+	for _, t := range cfg.Admin.Tokens {
+		role, err := admin.ParseRole(t.Role)
+		if err != nil {
+			return nil, err
+		}
+		if !t.Usable() {
+			t.Hash = admin.Hash(admin.NewToken()) // it was warned of: nobody has this token
+		}
+		all = append(all, admin.Token{Name: t.Name, Role: role, Hash: t.Hash})
+	}
+	return all, nil
 }

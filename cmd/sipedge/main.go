@@ -32,6 +32,7 @@ type commands struct {
 	Dev     devCmd     `cmd:"" help:"Start everything a first call needs on this machine; with --call, place that call too."`
 	Check   checkCmd   `cmd:"" help:"Read a configuration and list every mistake in it, with line numbers."`
 	Numbers NumbersCmd `cmd:"" help:"Move number records into the store."`
+	Token   tokenCmd   `cmd:"" help:"Make a token for the admin API, and the line that lets it in."`
 	Version versionCmd `cmd:"" help:"Print what this program was built from."`
 }
 
@@ -121,10 +122,14 @@ func report(err error, to io.Writer) int {
 type versionCmd struct{}
 
 func (versionCmd) Run(s streams) error {
+	_, err := fmt.Fprintln(s.Out, "sipedge", readVersion())
+	return err
+}
+
+func readVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		_, err := fmt.Fprintln(s.Out, "sipedge, built without module information")
-		return err
+		return "(built without module information)"
 	}
 	revision := ""
 	for _, setting := range info.Settings {
@@ -135,6 +140,5 @@ func (versionCmd) Run(s streams) error {
 			revision += " (changed)"
 		}
 	}
-	_, err := fmt.Fprintf(s.Out, "sipedge %s%s %s\n", info.Main.Version, revision, info.GoVersion)
-	return err
+	return fmt.Sprintf("%s%s %s", info.Main.Version, revision, info.GoVersion)
 }

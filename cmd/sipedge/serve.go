@@ -23,6 +23,7 @@ import (
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/routing/feed"
 	"github.com/speakops/sipedge/sipedge"
+	"github.com/speakops/sipedge/sipedge/admin"
 	"github.com/speakops/sipedge/sipedge/gateway/locate"
 	"github.com/speakops/sipedge/sipedge/observe"
 )
@@ -121,10 +122,12 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		return err
 	}
 	r := &reloader{edge: edge, load: h.reload, log: log}
-	windows, err := openAdmin(ctx, cfg, edge, desk, r, level, log)
+	bus := admin.NewBus()
+	windows, err := openAdmin(ctx, cfg, edge, desk, r, bus, level, log)
 	if err != nil {
 		return err
 	}
+	r.tokens = windows.SetTokens
 
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -258,6 +261,8 @@ type reloader struct {
 	edge *sipedge.Edge
 	load func() (*configs.Edge, error)
 	log  *slog.Logger
+
+	tokens func([]admin.Token) error // of the admin API
 }
 
 // Reload implements admin.Reloader.
@@ -269,12 +274,25 @@ func (r *reloader) Reload(context.Context) error {
 	if err == nil {
 		err = r.edge.Reload(cfg)
 	}
+	if err == nil {
+		err = r.welcome(cfg)
+	}
 	if err != nil {
 		r.log.Error("reload refused, the old configuration stays", "error", err)
 		return err
 	}
 	r.log.Info("reloaded", "trunks", len(cfg.Trunks), "routes", len(cfg.Routes))
 	return nil
+}
+
+// welcome lets the tokens of cfg in and no others. A configuration that was
+// loaded holds none that could be refused.
+func (r *reloader) welcome(cfg *configs.Edge) error {
+	tokens, err := tokensOf(cfg)
+	if err == nil {
+		err = r.tokens(tokens)
+	}
+	return err
 }
 
 // obey reloads on SIGHUP; what went wrong is in the log.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,10 @@ type house struct {
 	reload   func(context.Context) error
 	reloaded int
 	panicked int
+	counted  atomic.Int32
+	gate     chan struct{}
+	level    slog.LevelVar
+	bus      *Bus
 }
 
 func (h *house) Health() Report { return h.report }
@@ -65,31 +70,58 @@ func (h *house) Reload(ctx context.Context) error {
 
 func parts(h *house) Parts {
 	return Parts{
-		Health: h, Status: h, Gateways: h, Trunks: h, Level: new(slog.LevelVar), Reload: h,
-		Metrics:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "sipedge_ready 1\n") }),
-		Panicked: func(string) { h.panicked++ },
-		Routes: []Route{
-			{Method: "GET", Path: "/panic", Role: Viewer, Handle: func(http.ResponseWriter, *http.Request) error { panic("oh") }},
-			{Method: "GET", Path: "/panic-late", Role: Viewer, Handle: func(w http.ResponseWriter, _ *http.Request) error {
+		Health: h, Panicked: func(string) { h.panicked++ },
+		Resources: []Resource{StatusOf(h), GatewaysOf(h), TrunksOf(h), LevelOf(&h.level), ReloadBy(h), EventsOf(h.bus), BuildInfo()},
+		Routes: append(Profiles(),
+			Route{Method: "GET", Path: "/metrics", Role: Viewer, Handle: func(w http.ResponseWriter, _ *http.Request) error {
+				_, err := io.WriteString(w, "sipedge_ready 1\n")
+				return err
+			}},
+			Route{Method: "GET", Path: "/panic", Role: Viewer, Handle: func(http.ResponseWriter, *http.Request) error { panic("oh") }},
+			Route{Method: "GET", Path: "/panic-late", Role: Viewer, Handle: func(w http.ResponseWriter, _ *http.Request) error {
 				io.WriteString(w, "half")
 				panic("oh")
 			}},
-			{Method: "GET", Path: "/broken", Role: Viewer, Handle: func(http.ResponseWriter, *http.Request) error { return errors.New("no luck") }},
-			{Method: "POST", Path: "/approve", Role: Approver, Handle: func(w http.ResponseWriter, r *http.Request) error {
+			Route{Method: "GET", Path: "/broken", Role: Viewer, Handle: func(http.ResponseWriter, *http.Request) error { return errors.New("no luck") }},
+			Route{Method: "POST", Path: "/approve", Role: Approver, Handle: func(w http.ResponseWriter, r *http.Request) error {
 				return WriteJSON(w, 200, Actor(r.Context()))
 			}},
-			{Method: "DELETE", Path: "/careless", Role: Anyone, Handle: func(w http.ResponseWriter, r *http.Request) error { return nil }},
-		},
+			Route{Method: "POST", Path: "/count", Handle: h.count},
+			Route{Method: "DELETE", Path: "/careless", Role: Anyone, Handle: func(w http.ResponseWriter, r *http.Request) error { return nil }},
+		),
 	}
 }
 
-var tokens = []Token{
-	{"viv", Viewer, Hash("v-token")},
-	{"ops-anna", Operator, Hash("o-token")},
-	{"ops-bo", Approver, Hash("a-token")},
+// count is a change whose every carrying out is seen.
+func (h *house) count(w http.ResponseWriter, r *http.Request) error {
+	n := int(h.counted.Add(1))
+	body, _ := io.ReadAll(r.Body)
+	switch string(body) {
+	case "away":
+		return NewProblem(503, "store_away", "it does not answer; ask again")
+	case "refused":
+		return NewProblem(409, "conflict", "someone else was faster; read it again")
+	case "panic":
+		panic("oh")
+	case "slow":
+		<-h.gate
+	}
+	return WriteJSON(w, 201, map[string]any{"n": n, "operation": OperationOf(r.Context())})
 }
 
-func newServer(t *testing.T, h *house, tokens []Token) *Server {
+const (
+	vToken = "sipedge_viewer_token_of_the_tests_1"
+	oToken = "sipedge_operator_token_of_the_test1"
+	aToken = "sipedge_approver_token_of_the_test1"
+)
+
+var tokens = []Token{
+	{"viv", Viewer, Hash(vToken)},
+	{"ops-anna", Operator, Hash(oToken)},
+	{"ops-bo", Approver, strings.TrimPrefix(Hash(aToken), "sha256:")},
+}
+
+func openServer(t *testing.T, h *house, tokens []Token) *Server {
 	t.Helper()
 	s, err := Open(context.Background(), Options{Address: "127.0.0.1:0", Tokens: tokens}, parts(h))
 	if err != nil {
@@ -123,25 +155,29 @@ func (s *Server) ask(a ask) *httptest.ResponseRecorder {
 	if a.token != "" {
 		r.Header.Set("Authorization", "Bearer "+a.token)
 	}
+	return s.recorded(r)
+}
+
+func (s *Server) recorded(r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	return w
 }
 
-// because is the word of an error answer, which must have the one shape.
+// because is the word of an error answer, which must be a whole Problem.
 func because(t *testing.T, w *httptest.ResponseRecorder) string {
 	t.Helper()
 	if w.Code < 400 {
 		return ""
 	}
-	var body map[string]Error
-	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || len(body) != 1 || body["error"].Because == "" || body["error"].Message == "" {
-		t.Errorf("%d %s is not an error of the one shape", w.Code, w.Body)
+	var p Problem
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Because == "" || p.Detail == "" || p.Title == "" || p.Status != w.Code || p.Type != problemType+p.Because {
+		t.Errorf("%d %s is no whole problem", w.Code, w.Body)
 	}
-	if ct := w.Header().Get("Content-Type"); ct != "application/json" {
-		t.Errorf("an error of type %q", ct)
+	if ct := w.Header().Get("Content-Type"); ct != "application/problem+json" {
+		t.Errorf("a problem of type %q", ct)
 	}
-	return body["error"].Because
+	return p.Because
 }
 
 func TestWhoMayWhat(t *testing.T) {
@@ -158,15 +194,16 @@ func TestWhoMayWhat(t *testing.T) {
 		{"status needs a token", tokens, ask{path: "/v1/status"}, 401, "no_token"},
 		{"metrics too", tokens, ask{path: "/metrics"}, 401, "no_token"},
 		{"a wrong one is none", tokens, ask{path: "/v1/status", token: "guess"}, 401, "wrong_token"},
-		{"nor is the hash of a right one", tokens, ask{path: "/v1/status", token: Hash("v-token")}, 401, "wrong_token"},
+		{"a right one of another case is none", tokens, ask{path: "/v1/status", token: strings.ToUpper(vToken)}, 401, "wrong_token"},
+		{"nor is the hash of a right one", tokens, ask{path: "/v1/status", token: Hash(vToken)}, 401, "wrong_token"},
 		{"another scheme is none", tokens, ask{path: "/v1/status", header: http.Header{"Authorization": {"Basic v-token"}}}, 401, "no_token"},
-		{"a viewer looks from anywhere", tokens, ask{path: "/v1/status", token: "v-token", remote: far, host: "edge.example.com"}, 200, ""},
-		{"HEAD is looking", tokens, ask{method: "HEAD", path: "/v1/status", token: "v-token"}, 200, ""},
-		{"a viewer changes nothing", tokens, ask{method: "POST", path: "/v1/reload", token: "v-token"}, 403, "wrong_role"},
-		{"an operator does", tokens, ask{method: "POST", path: "/v1/reload", token: "o-token"}, 200, ""},
-		{"an operator does not approve", tokens, ask{method: "POST", path: "/approve", token: "o-token"}, 403, "wrong_role"},
-		{"an approver does", tokens, ask{method: "POST", path: "/approve", token: "a-token"}, 200, ""},
-		{"and operates", tokens, ask{method: "POST", path: "/v1/reload", token: "a-token"}, 200, ""},
+		{"a viewer looks from anywhere", tokens, ask{path: "/v1/status", token: vToken, remote: far, host: "edge.example.com"}, 200, ""},
+		{"HEAD is looking", tokens, ask{method: "HEAD", path: "/v1/status", token: vToken}, 200, ""},
+		{"a viewer changes nothing", tokens, ask{method: "POST", path: "/v1/reload", token: vToken}, 403, "wrong_role"},
+		{"an operator does", tokens, ask{method: "POST", path: "/v1/reload", token: oToken}, 200, ""},
+		{"an operator does not approve", tokens, ask{method: "POST", path: "/approve", token: oToken}, 403, "wrong_role"},
+		{"an approver does", tokens, ask{method: "POST", path: "/approve", token: aToken}, 200, ""},
+		{"and operates", tokens, ask{method: "POST", path: "/v1/reload", token: aToken}, 200, ""},
 		{"a change is never for anyone", tokens, ask{method: "DELETE", path: "/careless"}, 401, "no_token"},
 
 		{"no tokens: this machine looks", nil, ask{path: "/v1/status"}, 200, ""},
@@ -180,13 +217,24 @@ func TestWhoMayWhat(t *testing.T) {
 
 		{"unknown path", tokens, ask{path: "/v1/nothing"}, 404, "no_such_path"},
 		{"no tricks with paths", tokens, ask{path: "/healthz/../v1/status"}, 404, "no_such_path"},
-		{"wrong method", tokens, ask{method: "DELETE", path: "/v1/log-level", token: "a-token"}, 405, "wrong_method"},
-		{"a GET does not reload", tokens, ask{path: "/v1/reload", token: "a-token"}, 405, "wrong_method"},
+		{"nor with slashes", tokens, ask{path: "//healthz"}, 404, "no_such_path"},
+		{"nor at the end", tokens, ask{path: "/healthz/"}, 404, "no_such_path"},
+		{"nor with CONNECT", tokens, ask{method: "CONNECT", path: "/v1/status", token: aToken}, 405, "wrong_method"},
+		{"a question nobody knows", tokens, ask{path: "/v1/status?verbose=1", token: vToken}, 422, "invalid"},
+		{"the document is for viewers", tokens, ask{path: "/openapi.yaml"}, 401, "no_token"},
+		{"and they get it", tokens, ask{path: "/openapi.yaml", token: vToken}, 200, ""},
+		{"no profile for a viewer", tokens, ask{path: "/debug/pprof/heap", token: vToken}, 403, "wrong_role"},
+		{"an operator profiles", tokens, ask{path: "/debug/pprof/heap", token: oToken}, 200, ""},
+		{"and sees the list", tokens, ask{path: "/debug/pprof/", token: oToken}, 200, ""},
+		{"and the build", tokens, ask{path: "/v1/build", token: oToken}, 200, ""},
+		{"no build for a viewer", tokens, ask{path: "/v1/build", token: vToken}, 403, "wrong_role"},
+		{"wrong method", tokens, ask{method: "DELETE", path: "/v1/log-level", token: aToken}, 405, "wrong_method"},
+		{"a GET does not reload", tokens, ask{path: "/v1/reload", token: aToken}, 405, "wrong_method"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			h := &house{}
-			s := newServer(t, h, c.tokens)
+			s := openServer(t, h, c.tokens)
 			w := s.ask(c.ask)
 			if w.Code != c.code || because(t, w) != c.word {
 				t.Errorf("%d %s", w.Code, w.Body)
@@ -209,7 +257,7 @@ func TestWhoMayWhat(t *testing.T) {
 
 func TestReadiness(t *testing.T) {
 	h := &house{}
-	s := newServer(t, h, tokens)
+	s := openServer(t, h, tokens)
 	check := func(token string, code int, want string) {
 		t.Helper()
 		if w := s.ask(ask{path: "/readyz", token: token}); w.Code != code || strings.TrimSpace(w.Body.String()) != want {
@@ -218,7 +266,7 @@ func TestReadiness(t *testing.T) {
 	}
 	check("", 200, `{"ready":true}`)
 	h.report.Degraded = []Reason{{"store_away", "redis 10.0.0.7:6379: i/o timeout"}}
-	check("v-token", 200, `{"ready":true,"degraded":[{"because":"store_away","detail":"redis 10.0.0.7:6379: i/o timeout"}]}`)
+	check(vToken, 200, `{"ready":true,"degraded":[{"because":"store_away","detail":"redis 10.0.0.7:6379: i/o timeout"}]}`)
 	check("", 200, `{"ready":true,"degraded":[{"because":"store_away"}]}`)
 	h.report.Reasons = []Reason{{Because: "draining"}, {"table_stale", "20 minutes old"}}
 	check("", 503, `{"ready":false,"reasons":[{"because":"draining"},{"because":"table_stale"}],"degraded":[{"because":"store_away"}]}`)
@@ -228,7 +276,7 @@ func TestReadiness(t *testing.T) {
 }
 
 func TestGoldenViews(t *testing.T) {
-	s := newServer(t, &house{}, nil)
+	s := openServer(t, &house{}, nil)
 	for _, path := range []string{"status", "gateways", "trunks", "log-level"} {
 		w := s.ask(ask{path: "/v1/" + path})
 		file := "testdata/" + path + ".json"
@@ -246,24 +294,24 @@ func TestGoldenViews(t *testing.T) {
 }
 
 func TestLogLevel(t *testing.T) {
-	s := newServer(t, &house{}, tokens)
-	level := s.parts.Level
+	h := &house{}
+	s := openServer(t, h, tokens)
 	for _, c := range []struct {
 		body string
 		code int
 	}{
-		{`{"level":"debug"}`, 200}, {`{"level":"loud"}`, 400}, {`{"level":""}`, 400}, {`{}`, 400}, {``, 400},
-		{`{"level":"info","more":1}`, 400}, {`{"level":"info"}{}`, 400}, {`{"level":"` + strings.Repeat("x", maxBody) + `"}`, 413},
+		{`{"level":"debug"}`, 200}, {`{"level":"loud"}`, 422}, {`{"level":""}`, 422}, {`{}`, 422}, {``, 400}, {`null`, 422}, {`[]`, 422},
+		{`{"level":"info","more":1}`, 422}, {`{"level":"info"}{}`, 400}, {`{"level":`, 400}, {`{"level":7}`, 422}, {"\x00\xff", 400}, {`{"level":"` + strings.Repeat("x", maxBody) + `"}`, 413},
 	} {
-		w := s.ask(ask{method: "PUT", path: "/v1/log-level", token: "o-token", body: c.body})
+		w := s.ask(ask{method: "PUT", path: "/v1/log-level", token: oToken, body: c.body})
 		if because(t, w); w.Code != c.code {
 			t.Errorf("%.40s: %d %s", c.body, w.Code, w.Body)
 		}
 	}
-	if level.Level() != slog.LevelDebug {
-		t.Errorf("the level is %v, want debug", level.Level())
+	if h.level.Level() != slog.LevelDebug {
+		t.Errorf("the level is %v, want debug", &h.level)
 	}
-	w := s.ask(ask{method: "PUT", path: "/v1/log-level", token: "o-token", body: `{"level":"info"}`, header: http.Header{"Content-Type": {"text/plain"}}})
+	w := s.ask(ask{method: "PUT", path: "/v1/log-level", token: oToken, body: `{"level":"info"}`, header: http.Header{"Content-Type": {"text/plain"}}})
 	if w.Code != 415 {
 		t.Errorf("text/plain: %d", w.Code)
 	}
@@ -273,10 +321,10 @@ func TestReload(t *testing.T) {
 	h := &house{reload: func(context.Context) error {
 		return errors.Join(errors.New("edge.yaml:3: unknown key"), errors.Join(errors.New("edge.yaml:9: no such profile")))
 	}}
-	s := newServer(t, h, tokens)
-	again := ask{method: "POST", path: "/v1/reload", token: "o-token"}
+	s := openServer(t, h, tokens)
+	again := ask{method: "POST", path: "/v1/reload", token: oToken}
 	w := s.ask(again)
-	if w.Code != 422 || because(t, w) != "config_refused" || !strings.Contains(w.Body.String(), `"details":["edge.yaml:3: unknown key","edge.yaml:9: no such profile"]`) {
+	if w.Code != 422 || because(t, w) != "config_refused" || !strings.Contains(w.Body.String(), `"errors":[{"message":"edge.yaml:3: unknown key"},{"message":"edge.yaml:9: no such profile"}]`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	h.reload = func(context.Context) error {
@@ -295,7 +343,7 @@ func TestReload(t *testing.T) {
 
 func TestHandlersThatBreak(t *testing.T) {
 	h := &house{}
-	s := newServer(t, h, nil)
+	s := openServer(t, h, nil)
 	if w := s.ask(ask{path: "/panic"}); w.Code != 500 || because(t, w) != "internal" || h.panicked != 1 {
 		t.Errorf("%d %s, counted %d", w.Code, w.Body, h.panicked)
 	}
@@ -343,10 +391,10 @@ func TestRefusalsAreLoggedOnceWithoutTheToken(t *testing.T) {
 	}
 	defer s.Close()
 	for range 50 {
-		s.ask(ask{path: "/v1/status", token: "s3cret"})
+		s.ask(ask{path: "/v1/status", token: "s3cret_s3cret_s3cret_s3cret_s3cret"})
 	}
-	s.ask(ask{method: "POST", path: "/v1/reload", token: "o-token"})
-	if n := strings.Count(b.String(), "refused"); n < 1 || n > 2 || strings.Contains(b.String(), "s3cret") || !strings.Contains(b.String(), "actor=ops-anna") {
+	s.ask(ask{method: "POST", path: "/v1/reload", token: oToken})
+	if n := strings.Count(b.String(), "refused"); n < 1 || n > 2 || strings.Contains(b.String(), "s3cret_s3cret_s3cret_s3cret_s3cret") || !strings.Contains(b.String(), "actor=ops-anna") {
 		t.Errorf("%d lines:\n%s", n, b.String())
 	}
 }

@@ -2,9 +2,6 @@ package admin
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"fmt"
 	"net"
 	"net/http"
@@ -42,42 +39,6 @@ func ParseRole(s string) (Role, error) {
 	return 0, fmt.Errorf("role %q is none of viewer, operator, approver", s)
 }
 
-// Token is one person's or machine's key. Only its hash is kept here: the
-// SHA-256 of the token in hex. Tokens are long and random, so that a plain hash
-// of one cannot be searched.
-type Token struct {
-	Name string
-	Role Role
-	Hash string
-}
-
-// Hash is the stored form of a token.
-func Hash(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
-}
-
-type key struct {
-	name string
-	role Role
-	hash [sha256.Size]byte
-}
-
-func readTokens(tokens []Token) ([]key, error) {
-	keys := make([]key, 0, len(tokens))
-	for _, t := range tokens {
-		sum, err := hex.DecodeString(t.Hash)
-		if err != nil || len(sum) != sha256.Size {
-			return nil, fmt.Errorf("admin: token %q: hash is not 64 hex digits; it is the SHA-256 of the token", t.Name)
-		}
-		if t.Role < Viewer || t.Role > Approver {
-			return nil, fmt.Errorf("admin: token %q: no role; use viewer, operator or approver", t.Name)
-		}
-		keys = append(keys, key{t.Name, t.Role, [sha256.Size]byte(sum)})
-	}
-	return keys, nil
-}
-
 type actorKey struct{}
 
 // Actor is the name of the token a request came with; "" when none was needed.
@@ -86,37 +47,41 @@ func Actor(ctx context.Context) string {
 	return name
 }
 
-// authorise finds out who asks and whether they may.
+// admit finds out who asks, whether they may, and whether they ask too often.
+// Who is not let in is counted by host, so that no stranger uses up what is
+// there for those with a token.
+func (s *Server) admit(r *http.Request, need Role) (actor string, err error) {
+	actor, err = s.authorise(r, need)
+	who := "token " + actor
+	if actor == "" {
+		who = "host " + hostname(r.RemoteAddr)
+	}
+	if wait, ok := s.rates.spend(who); !ok {
+		return actor, NewProblem(http.StatusTooManyRequests, "too_many_requests", "%s asks too often; wait as long as Retry-After says", orDefault(actor, "this host")).RetryAfter(wait)
+	}
+	return actor, err
+}
+
 func (s *Server) authorise(r *http.Request, need Role) (actor string, err error) {
 	if need == Anyone {
 		return "", nil
 	}
-	if len(s.keys) == 0 {
+	ring := s.keys.Load()
+	if len(ring.keys) == 0 {
 		return "", withoutTokens(r)
 	}
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return "", &Error{Code: http.StatusUnauthorized, Because: "no_token", Message: "send a token: Authorization: Bearer ..."}
+		return "", NewProblem(http.StatusUnauthorized, "no_token", "send a token: Authorization: Bearer ...")
 	}
-	k := s.find(strings.TrimSpace(token))
+	k := ring.find(strings.TrimSpace(token))
 	if k == nil {
-		return "", &Error{Code: http.StatusUnauthorized, Because: "wrong_token", Message: "this token is not known here"}
+		return "", NewProblem(http.StatusUnauthorized, "wrong_token", "this token is not known here; `sipedge token` makes one, whose hash belongs under admin.tokens")
 	}
 	if k.role < need {
-		return k.name, &Error{Code: http.StatusForbidden, Because: "wrong_role", Message: fmt.Sprintf("%s is %s; this needs %s", k.name, k.role, need)}
+		return k.name, NewProblem(http.StatusForbidden, "wrong_role", "%s is %s; this needs %s: ask someone who is, or change the role under admin.tokens", k.name, k.role, need)
 	}
 	return k.name, nil
-}
-
-// find compares with every key, also after a match: the time taken says nothing.
-func (s *Server) find(token string) (found *key) {
-	sum := sha256.Sum256([]byte(token))
-	for i := range s.keys {
-		if subtle.ConstantTimeCompare(sum[:], s.keys[i].hash[:]) == 1 {
-			found = &s.keys[i]
-		}
-	}
-	return found
 }
 
 // withoutTokens lets people on this machine look while no token is configured.
@@ -124,14 +89,14 @@ func (s *Server) find(token string) (found *key) {
 // elsewhere (its Host then names that place), and a proxy on it asks on behalf
 // of others (and says so): neither is the person.
 func withoutTokens(r *http.Request) error {
-	refuse := func(message string) error {
-		return &Error{Code: http.StatusForbidden, Because: "no_tokens_configured", Message: message}
+	refuse := func(detail string) error {
+		return NewProblem(http.StatusForbidden, "no_tokens_configured", "%s", detail)
 	}
 	switch {
 	case !reads(r.Method):
-		return refuse("changes need a token, and none is configured: add one under admin.tokens")
+		return refuse("changes need a token, and none is configured: make one with `sipedge token`")
 	case !loopback(r.RemoteAddr), r.Header.Get("X-Forwarded-For") != "", r.Header.Get("Forwarded") != "":
-		return refuse("without a token only this machine may look: add one under admin.tokens")
+		return refuse("without a token only this machine may look: make one with `sipedge token`")
 	case !localName(r.Host):
 		return refuse("without a token the host asked for must be localhost or a loopback address")
 	}
@@ -143,6 +108,14 @@ func reads(method string) bool { return method == http.MethodGet || method == ht
 func loopback(remote string) bool {
 	at, err := netip.ParseAddrPort(remote)
 	return err == nil && at.Addr().Unmap().IsLoopback()
+}
+
+// hostname is the address of a peer without its port.
+func hostname(remote string) string {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		return host
+	}
+	return remote
 }
 
 func localName(host string) bool {

@@ -1,94 +1,187 @@
 package admin
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
-	"mime"
 	"net/http"
+	"path"
 	"runtime/debug"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/speakops/sipedge/sipedge/observe"
 )
 
-// ServeHTTP finds the route, then who asks, then the answer.
+// Route is a path that is no part of the API, such as /metrics. Methods other
+// than GET need at least Operator and are logged with the name of the token.
+type Route struct {
+	Method string
+	Path   string // as http.ServeMux has it
+	Role   Role
+	Within time.Duration // for the answer; 20 s
+	// Handle answers a request; an error is written as a Problem, any that is
+	// none as 500.
+	Handle func(w http.ResponseWriter, r *http.Request) error
+}
+
+// add makes a path. A change never comes cheaper than Operator, whatever a part
+// asks for.
+func (s *Server) add(method, path string, r rule, handle func(http.ResponseWriter, *http.Request) error) {
+	if r.reads = r.reads || reads(method); !r.reads {
+		r.role = max(r.role, Operator)
+	}
+	r.maxBody, r.within = orDefault(r.maxBody, maxBody), orDefault(r.within, defaultWithin)
+	s.mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, req *http.Request) {
+		if err := s.guard(r, handle, w.(*begun), req); err != nil {
+			s.refuse(w.(*begun), req, err)
+		}
+	})
+}
+
+// ServeHTTP finds the path, then who asks, then the answer.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	begun := &begun{ResponseWriter: w}
-	defer s.survive(begun, r)
-	if err := s.answer(begun, r); err != nil {
-		e := writeError(begun, err)
-		if e.Code == http.StatusUnauthorized || e.Code == http.StatusForbidden {
-			s.refusals.Log(r.Context(), slog.LevelWarn, e.Because, "admin request refused",
-				slog.String(observe.KeyPath, r.URL.Path), slog.String(observe.KeySource, r.RemoteAddr), slog.String(observe.KeyBecause, e.Because))
-		}
+	b := &begun{ResponseWriter: w}
+	defer s.survive(b, r)
+	if err := s.find(b, r); err != nil {
+		s.refuse(b, r, err)
+		return
 	}
+	s.mux.ServeHTTP(b, r)
 }
+
+// find says what is wrong with a path or method before the mux does, in its own
+// words and without its redirects.
+func (s *Server) find(w *begun, r *http.Request) error {
+	none := NewProblem(http.StatusNotFound, "no_such_path", "there is nothing at this path; /openapi.yaml lists what there is")
+	if path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") {
+		return none
+	}
+	handler, pattern := s.mux.Handler(r)
+	if pattern != "" {
+		return nil
+	}
+	told := told{}
+	handler.ServeHTTP(told, r)
+	if allowed := http.Header(told).Get("Allow"); allowed != "" {
+		w.Header().Set("Allow", allowed)
+		return NewProblem(http.StatusMethodNotAllowed, "wrong_method", "this path takes %s", allowed)
+	}
+	return none
+}
+
+// told is an answer of which only the headers are wanted.
+type told http.Header
+
+func (t told) Header() http.Header         { return http.Header(t) }
+func (t told) Write(p []byte) (int, error) { return len(p), nil }
+func (t told) WriteHeader(int)             {}
 
 // begun remembers whether an answer is on its way: a second one behind it would
 // garble both.
 type begun struct {
 	http.ResponseWriter
-	yes bool
+	code int // 0: not begun
 }
 
+// WriteHeader implements http.ResponseWriter.
 func (b *begun) WriteHeader(code int) {
-	b.yes = true
+	b.code = code
 	b.ResponseWriter.WriteHeader(code)
 }
 
+// Write implements http.ResponseWriter.
 func (b *begun) Write(p []byte) (int, error) {
-	b.yes = true
+	b.code = orDefault(b.code, http.StatusOK)
 	return b.ResponseWriter.Write(p)
 }
 
 // Unwrap lets http.ResponseController through.
 func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request) error {
-	route, err := s.route(w, r)
+// guard asks who is there and whether he may, reads the body, and lets the
+// operation answer in its time.
+func (s *Server) guard(rule rule, handle func(http.ResponseWriter, *http.Request) error, w *begun, r *http.Request) error {
+	actor, err := s.admit(r, rule.role)
 	if err != nil {
 		return err
 	}
-	actor, err := s.authorise(r, route.Role)
-	if err != nil {
+	if r, err = s.whole(rule, w, r); err != nil {
 		return err
 	}
-	r = r.WithContext(context.WithValue(r.Context(), actorKey{}, actor))
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	err = route.Handle(w, r)
-	if !reads(r.Method) {
-		attrs := []slog.Attr{slog.String(observe.KeyActor, actor), slog.String(observe.KeyMethod, r.Method), slog.String(observe.KeyPath, r.URL.Path)}
-		if err != nil {
-			attrs = append(attrs, observe.Error(err))
-		}
-		s.log.LogAttrs(r.Context(), slog.LevelInfo, "admin request", attrs...)
+	ctx := context.WithValue(r.Context(), actorKey{}, actor)
+	if !rule.stream {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, rule.within)
+		defer done()
 	}
+	r = r.WithContext(ctx)
+	if rule.reads {
+		return handle(w, r)
+	}
+	err = s.once(actor, handle, w, r)
+	s.logChange(w, r, actor, err)
 	return err
 }
 
-func (s *Server) route(w http.ResponseWriter, r *http.Request) (Route, error) {
-	methods, ok := s.routes[r.URL.Path]
-	if !ok {
-		return Route{}, &Error{Code: http.StatusNotFound, Because: "no_such_path", Message: "there is nothing at this path"}
+// whole reads the body up to its bound and gives the operation its time: the
+// deadlines of the connection are for what the client does, not for us.
+func (s *Server) whole(rule rule, w *begun, r *http.Request) (*http.Request, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, rule.maxBody))
+		var large *http.MaxBytesError
+		switch {
+		case errors.As(err, &large):
+			return r, NewProblem(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than %d bytes; send less at once", rule.maxBody)
+		case err != nil:
+			return r, NewProblem(http.StatusBadRequest, "bad_request", "the body did not arrive whole; send it again")
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, body))
 	}
-	method := r.Method
-	if method == http.MethodHead {
-		method = http.MethodGet
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Time{}) // a recorder of a test has none
+	if !rule.stream {
+		_ = c.SetWriteDeadline(time.Now().Add(rule.within + writeTimeout - defaultWithin))
 	}
-	if route, ok := methods[method]; ok {
-		return route, nil
+	return r, nil
+}
+
+type bodyKey struct{}
+
+func (s *Server) logChange(w *begun, r *http.Request, actor string, err error) {
+	attrs := append([]slog.Attr{slog.String(observe.KeyActor, actor), slog.String(observe.KeyMethod, r.Method)}, place(r)...)
+	if err != nil {
+		attrs = append(attrs, observe.Error(err))
+	} else {
+		attrs = append(attrs, slog.Int(observe.KeyCode, w.code))
 	}
-	allowed := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
-	w.Header().Set("Allow", allowed)
-	return Route{}, &Error{Code: http.StatusMethodNotAllowed, Because: "wrong_method", Message: "this path takes " + allowed}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "admin request", attrs...)
+}
+
+// refuse answers with a problem; who was not let in is in the log.
+func (s *Server) refuse(w *begun, r *http.Request, err error) {
+	p := writeProblem(w, err)
+	if p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden || p.Status == http.StatusTooManyRequests {
+		s.refusals.Log(r.Context(), slog.LevelWarn, p.Because, "admin request refused",
+			append(place(r), slog.String(observe.KeySource, r.RemoteAddr), slog.String(observe.KeyBecause, p.Because))...)
+	}
+}
+
+// place is where a request went. A number in a path is a number of its own in
+// the log, which may have to mask it.
+func place(r *http.Request) []slog.Attr {
+	_, pattern, _ := strings.Cut(r.Pattern, " ")
+	attrs := []slog.Attr{slog.String(observe.KeyPath, orDefault(pattern, r.URL.Path))}
+	if n := r.PathValue("number"); n != "" {
+		attrs = append(attrs, slog.String(observe.KeyPublicNumber, n))
+	}
+	return attrs
 }
 
 // survive turns a panic of a handler into a 500, or cuts an answer off that was
@@ -105,35 +198,9 @@ func (s *Server) survive(w *begun, r *http.Request) {
 		s.parts.Panicked("admin")
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelError, "admin handler panicked",
-		slog.String(observe.KeyPath, r.URL.Path), slog.Any(observe.KeyPanic, x), slog.String(observe.KeyStack, string(debug.Stack())))
-	if w.yes {
+		slog.String(observe.KeyPath, orDefault(r.Pattern, r.URL.Path)), slog.Any(observe.KeyPanic, x), slog.String(observe.KeyStack, string(debug.Stack())))
+	if w.code != 0 {
 		panic(http.ErrAbortHandler)
 	}
-	writeError(w, &Error{Code: http.StatusInternalServerError, Because: "internal", Message: "this request failed; the log says why"})
-}
-
-// ReadJSON reads a body of one JSON object, strictly.
-func ReadJSON(r *http.Request, v any) error {
-	bad := func(message string) error {
-		return &Error{Code: http.StatusBadRequest, Because: "bad_body", Message: message}
-	}
-	if ct := r.Header.Get("Content-Type"); ct != "" {
-		if kind, _, err := mime.ParseMediaType(ct); err != nil || kind != "application/json" {
-			return &Error{Code: http.StatusUnsupportedMediaType, Because: "bad_body", Message: "the body must be application/json"}
-		}
-	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	err := d.Decode(v)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return &Error{Code: http.StatusRequestEntityTooLarge, Because: "bad_body", Message: "the body is too large"}
-	case err != nil:
-		return bad("the body is not the JSON expected: " + err.Error())
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return bad("there is something behind the JSON object")
-	}
-	return nil
+	writeProblem(w, NewProblem(http.StatusInternalServerError, "internal", "this request failed inside the edge; its log says why"))
 }

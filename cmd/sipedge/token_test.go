@@ -1,0 +1,39 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/speakops/sipedge/configs"
+	"github.com/speakops/sipedge/sipedge/admin"
+)
+
+func TestTokenPrintsWhatTheConfigurationWants(t *testing.T) {
+	code, out, errs := call(t, "token", "ops-anna", "--role", "operator", "--json")
+	var made struct{ Name, Role, Token, Hash string }
+	if err := json.Unmarshal([]byte(out), &made); err != nil || code != exitOK || errs != "" {
+		t.Fatalf("%d %s%s: %v", code, out, errs, err)
+	}
+	if made.Name != "ops-anna" || made.Role != "operator" || admin.Hash(made.Token) != made.Hash || len(made.Token) < admin.MinToken {
+		t.Errorf("%+v", made)
+	}
+	if !(configs.AdminToken{Name: made.Name, Role: made.Role, Hash: made.Hash}).Usable() {
+		t.Errorf("the configuration does not take the hash %s", made.Hash)
+	}
+
+	// The line it prints for people is taken by check as it is.
+	t.Setenv("TOKEN_KEY", strings.Repeat("k", 32))
+	_, out, _ = call(t, "token", "ops-bo", "--role", "approver")
+	_, line, found := strings.Cut(out, "\n  - ")
+	if !found {
+		t.Fatalf("no line in\n%s", out)
+	}
+	file := write(t, good+"admin:\n  tokens:\n  - "+line)
+	if code, out, errs := call(t, "check", "--config", file); code != exitOK || errs != "" {
+		t.Errorf("%d %s%s", code, out, errs)
+	}
+	if code, _, _ := call(t, "token", "x", "--role", "boss"); code != exitUsage {
+		t.Errorf("--role boss: %d", code)
+	}
+}
