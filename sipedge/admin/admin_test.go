@@ -53,7 +53,7 @@ func (h *house) Status() Status {
 func (h *house) Gateways() []Gateway {
 	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 	return []Gateway{
-		{Gateway: "lg1", Route: "legacy-main", URI: "sip:198.51.100.20:5060", State: "down", Because: "probe", Detail: "3 of 3 unanswered", Since: &at, Priority: 1, Weight: 50},
+		{Gateway: "lg1", Route: "legacy-main", URI: "sip:198.51.100.20:5060", State: "dark", Because: "probe", Detail: "3 of 3 unanswered", Since: &at, Priority: 1, Weight: 50},
 		{Gateway: "so1", Route: "speakops-main", URI: "sip:so.example", Addresses: []string{"10.20.0.5:5060"}, State: "up", Priority: 1},
 	}
 }

@@ -73,7 +73,8 @@ type stream struct {
 func (s *stream) run(ctx context.Context, bus *Bus, at cursor, missed *gap, stopping, retired <-chan struct{}) {
 	s.w.Header().Set("Content-Type", "text/event-stream")
 	s.w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events to itself
-	s.out.WriteString("retry: 2000\n\n")
+	// An id without data: who is cut off before the first event goes on from here.
+	fmt.Fprintf(&s.out, "id: %s\nretry: 2000\n\n", bus.id(at.next-1))
 	s.gap(missed)
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()

@@ -44,7 +44,7 @@ func listening(t *testing.T, s *Server, last, query string) (next func() string,
 			block.WriteString(line)
 		}
 	}
-	if first := next(); first != "retry: 2000\n" {
+	if first := next(); !strings.HasSuffix(first, "\nretry: 2000\n") || field(first, "id") == "" {
 		t.Fatalf("the stream begins with %q", first)
 	}
 	return next, func() {

@@ -11,7 +11,7 @@ type Gateway struct {
 	Route     string     `json:"route" example:"legacy-main"`
 	URI       string     `json:"uri"`
 	Addresses []string   `json:"addresses,omitempty" doc:"Where the name leads now."`
-	State     string     `json:"state" enum:"up,down,unknown"`
+	State     string     `json:"state" enum:"up,dark,unknown"`
 	Because   string     `json:"because,omitempty" doc:"What made it so: probe, calls, ..."`
 	Detail    string     `json:"detail,omitempty"`
 	Since     *time.Time `json:"since,omitempty"`

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/speakops/sipedge/sipedge/admin"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestMain(m *testing.M) {
+	for _, name := range []string{"CUTOVERCTL_EDGE", "CUTOVERCTL_TOKEN", "CUTOVERCTL_CONFIG", "NO_COLOR"} {
+		os.Unsetenv(name)
+	}
+	os.Setenv("XDG_CONFIG_HOME", "/nonexistent")
+	goleak.VerifyTestMain(m)
+}
+
+var began = time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+
+// house stands behind the API of a test's edge.
+type house struct {
+	report admin.Report
+	broken error
+	level  slog.LevelVar
+}
+
+func (h *house) Health() admin.Report { return h.report }
+func (h *house) Reload(context.Context) error {
+	return h.broken
+}
+
+func (h *house) Status() admin.Status {
+	return admin.Status{Edge: "edge-1", Version: "1.2.3", Started: began, InFlight: 3, Held: 1, Dialogs: 200, Numbers: 1000, TableAge: 0.5, ClockError: 0.001,
+		Listeners: []admin.Listener{{Name: "outside-udp", Transport: "udp", Address: "0.0.0.0:5060", Advertise: "203.0.113.10:5060"}}}
+}
+
+func (h *house) Gateways() []admin.Gateway {
+	return []admin.Gateway{
+		{Gateway: "lg1", Route: "legacy-main", State: "dark", Because: "probe", Detail: "3 of 3 unanswered\x1b[2J", Since: &began, Priority: 1, Weight: 50},
+		{Gateway: "so1", Route: "speakops-main", State: "up", Addresses: []string{"tcp:10.20.0.5:5060"}, Priority: 1},
+	}
+}
+
+func (h *house) Trunks() []admin.Trunk {
+	return []admin.Trunk{
+		{Trunk: "twilio-us", Profile: "twilio", Sources: []string{"54.172.60.0/30"}, Up: 1900, Concurrent: 2000, CPS: 100, Burst: 200},
+		{Trunk: "qa", Profile: "generic", TLSSubject: "qa.example.com"},
+	}
+}
+
+const (
+	viewer   = "sipedge_viewer_token_of_the_tests_1"
+	operator = "sipedge_operator_token_of_the_tests"
+)
+
+// open is an edge whose API has these resources beside the usual ones.
+func open(t *testing.T, h *house, more ...admin.Resource) (url string) {
+	t.Helper()
+	s, err := admin.Open(t.Context(), admin.Options{
+		Address: "127.0.0.1:0",
+		Tokens:  []admin.Token{{Name: "viv", Role: admin.Viewer, Hash: admin.Hash(viewer)}, {Name: "anna", Role: admin.Operator, Hash: admin.Hash(operator)}},
+	}, admin.Parts{Health: h, Resources: append(more,
+		admin.StatusOf(h), admin.GatewaysOf(h), admin.TrunksOf(h), admin.LevelOf(&h.level), admin.ReloadBy(h))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + s.Addr().String()
+}
+
+// call runs a command line with buffers in the place of a terminal.
+func call(t *testing.T, args ...string) (code int, out, err string) { return answering(t, "", args...) }
+
+func answering(t *testing.T, in string, args ...string) (code int, out, err string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(t.Context(), args, streams{strings.NewReader(in), &o, &e})
+	return code, o.String(), e.String()
+}
+
+var ports = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+
+// golden compares with a file of testdata, whatever port there was.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	got = ports.ReplaceAllString(got, "127.0.0.1:PORT")
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s (go test -update writes it anew)\n--- got\n%s--- want\n%s", file, got, want)
+	}
+}
+
+func TestWhatCommandsPrint(t *testing.T) {
+	h := &house{report: admin.Report{Degraded: []admin.Reason{{Because: "route_dark", Detail: "no gateway of route legacy-main is alive"}}}}
+	url := open(t, h)
+	for _, c := range []struct{ name, line string }{
+		{"status", "status"}, {"status-json", "status --json"}, {"edges", "edges"}, {"trunks", "trunks"}, {"gateways", "gateways"},
+		{"gateways-colour", "gateways --color always"}, {"log-level", "log-level"}, {"log-level-set", "log-level debug"}, {"reload", "reload"},
+	} {
+		code, out, errs := call(t, append(strings.Fields(c.line), "--edge", url, "--token", operator)...)
+		if code != exitOK || errs != "" {
+			t.Errorf("%s: %d %s", c.line, code, errs)
+		}
+		golden(t, c.name, out)
+	}
+	if h.level.Level() != slog.LevelDebug {
+		t.Errorf("the level is %v", &h.level)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	h := &house{broken: errors.Join(errors.New("edge.yaml:3: unknown key"), errors.New("edge.yaml:9: no such profile"))}
+	url := open(t, h)
+	for _, c := range []struct {
+		line string
+		code int
+		says string
+	}{
+		{"status --token " + viewer, exitOK, ""},
+		{"reload --token " + operator, exitFailed, "the old one stays in force"},
+		{"reload --token " + operator, exitFailed, "\n  edge.yaml:9: no such profile\n"},
+		{"reload --token " + viewer, exitForbidden, "viv is viewer; this needs operator"},
+		{"status", exitForbidden, "send a token"},
+		{"status --token wrong", exitForbidden, "not known here"},
+		{"status --edge http://127.0.0.1:1", exitUnreachable, "connection refused; see whether the edge runs"},
+		{"status --edge ftp://x", exitUsage, "https://host:port"},
+		{"status --edge http://192.0.2.1:8080 --token x", exitUsage, "in the clear"},
+		{"log-level loud", exitUsage, "log-level --help"},
+		{"statsu", exitUsage, "see cutoverctl --help"},
+		{"status --config /nonexistent/x.yaml", exitUsage, "no such file"},
+	} {
+		args := strings.Fields(c.line)
+		if !strings.Contains(c.line, "--edge") {
+			args = append(args, "--edge", url)
+		}
+		code, out, errs := call(t, args...)
+		if code != c.code || !strings.Contains(errs, c.says) || code != exitOK && out != "" {
+			t.Errorf("%s: %d %s%s, want %d", c.line, code, out, errs, c.code)
+		}
+	}
+	if code, out, _ := call(t, "--help"); code != exitOK || !strings.Contains(out, "3 an edge gives no answer") || !strings.Contains(out, "${EDGE_TOKEN}") {
+		t.Errorf("--help: %d\n%s", code, out)
+	}
+}
+
+func TestEdgesOfTheConfiguration(t *testing.T) {
+	one, two := open(t, &house{}), open(t, &house{report: admin.Report{Reasons: []admin.Reason{{Because: "table_not_loaded"}}}})
+	file := filepath.Join(t.TempDir(), "cutoverctl.yaml")
+	write := func(mode os.FileMode, text string) {
+		if err := os.WriteFile(file, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		os.Chmod(file, mode)
+	}
+	t.Setenv("TOKEN_TWO", operator)
+	os.WriteFile(filepath.Join(filepath.Dir(file), "one.token"), []byte(viewer+"\n"), 0o600)
+	write(0o644, "default: two\nedges:\n  - { name: one, url: \""+one+"\", token: \"file:one.token\" }\n"+
+		"  - { name: two, url: \""+two+"\", token: \"${TOKEN_TWO}\" }\n  - { name: gone, url: \"http://127.0.0.1:1\" }\n")
+	code, out, errs := call(t, "edges", "--config", file)
+	if code != exitUnreachable || errs != "" {
+		t.Errorf("%d %s", code, errs)
+	}
+	golden(t, "edges-of-three", out)
+	if code, _, errs := call(t, "log-level", "info", "--config", file); code != exitOK {
+		t.Errorf("the default edge: %d %s", code, errs)
+	}
+	if code, _, _ := call(t, "log-level", "info", "--config", file, "--edge", "one"); code != exitForbidden {
+		t.Errorf("an edge by name: %d", code)
+	}
+	for text, says := range map[string]string{
+		"edges: [ { name: one, url: x, token: " + viewer + " } ]": "others can read this file",
+		"edge: []":                 "field edge not found",
+		"default: none":            "none is no edge",
+		"edges: [ { name: one } ]": "a name and a url",
+		"edges: [ { name: a, url: x }, { name: a, url: y } ]": "there twice",
+	} {
+		write(0o644, text)
+		if code, _, errs := call(t, "edges", "--config", file); code != exitUsage || !strings.Contains(errs, says) {
+			t.Errorf("%s: %d %s", text, code, errs)
+		}
+	}
+}
+
+// Tab completion knows commands and flags, from the command line itself.
+func TestCompletion(t *testing.T) {
+	t.Setenv("COMP_LINE", "cutoverctl sta")
+	if code, out, _ := call(t); code != exitOK || strings.TrimSpace(out) != "status" {
+		t.Errorf("%d %q", code, out)
+	}
+	t.Setenv("COMP_LINE", "cutoverctl status --js")
+	if _, out, _ := call(t); strings.TrimSpace(out) != "--json" {
+		t.Errorf("%q", out)
+	}
+}
+
+func TestAskingBeforeSomethingHappens(t *testing.T) {
+	for in, want := range map[string]error{"y\n": nil, "YES\n": nil, "n\n": silent(exitFailed), "\n": silent(exitFailed), "": silent(exitFailed)} {
+		var e bytes.Buffer
+		d := &desk{streams: streams{strings.NewReader(in), nil, &e}}
+		if err := d.sure(false, "Flip 3 numbers?"); err != want || !strings.HasPrefix(e.String(), "Flip 3 numbers? [y/N] ") {
+			t.Errorf("%q: %v, %s", in, err, &e)
+		}
+	}
+	if err := (&desk{}).sure(true, "?"); err != nil {
+		t.Error(err)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if err := (&desk{streams: streams{In: null}}).sure(false, "Flip?"); codeOf(err) != exitUsage {
+		t.Errorf("with nobody there: %v", err)
+	}
+}
