@@ -28,13 +28,17 @@ const (
 	ClockUncertain Because = "clock_uncertain" // the clock cannot tell on which side of an edge it stands: wait
 	ClockTooWide   Because = "clock_too_wide"  // and would take longer than a call may be held: ask another edge
 
+	// A revision of it.
+	RevisionUnresolved Because = "revision_unresolved" // one is prepared that would answer otherwise, and may or may not hold: ask another edge
+	SettledOverRecord  Because = "settled_over_record" // the record contradicts a settled cutover, and is not followed
+
 	// The exceptions to "only the holder carries a call".
 	OverrideBlock         Because = "override_block"
 	OverrideForceLegacy   Because = "override_force_legacy"
 	OverrideForceSpeakOps Because = "override_force_speakops"
 	TestOverride          Because = "test_override"           // a trusted test trunk chose the side
 	LoopGuard             Because = "loop_guard"              // our own legacy leg came back
-	PSAP                  Because = "psap"                    // an emergency call-back passes a block, and may use either side
+	PSAP                  Because = "psap"                    // an emergency call-back passes a block or a dispute, and may use either side
 	RescueEarlyDisconnect Because = "rescue_early_disconnect" // the losing carrier let go before the cut
 	FallbackAfterCut      Because = "fallback_after_cut"      // SpeakOps is down after the cut, the losing carrier still answers
 
@@ -50,7 +54,7 @@ func Reasons() []Because {
 		NotANumber, NumberUnknown, TableStale, Record, PortPending,
 		PortActive, PortSuspended, PortCancelled, PortOut, SnapbackWaits,
 		SnappedBackTo, RecordOverState, NoAuthority, BeforeCut, Cut,
-		RolledBack, ClockUncertain, ClockTooWide, OverrideBlock, OverrideForceLegacy,
+		RolledBack, ClockUncertain, ClockTooWide, RevisionUnresolved, SettledOverRecord, OverrideBlock, OverrideForceLegacy,
 		OverrideForceSpeakOps, TestOverride, LoopGuard, PSAP, RescueEarlyDisconnect,
 		FallbackAfterCut, NoRoute, WrongRoute, PSTNComesBack,
 	}

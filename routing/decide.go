@@ -68,13 +68,13 @@ func (c *claim) decision(view View, call *Call, number *Number, t *trace) Decisi
 	return carry(view, call, number, c, t)
 }
 
-// holder finds who holds the number: block or override, then the timeline, then
+// holder finds who holds the number: block or override, then the revisions, then
 // the record. The porting state is not asked; it only words the record's answer.
 func holder(view View, at Interval, call *Call, number *Number, t *trace) claim {
 	c := claim{revision: number.Revision, comes: number.PortingState.ComesToUs()}
-	timeline, live := view.Timeline(call.To)
-	if live {
-		c.comes = c.comes || timeline.Stepped(at, SpeakOps)
+	schedule, live := view.Schedule(call.To)
+	if live && schedule.Committed != nil {
+		c.comes = c.comes || schedule.Committed.Stepped(at, SpeakOps)
 	}
 	kind, edge, sure := number.Override.During(at)
 	t.override(&number.Override, kind, sure)
@@ -100,19 +100,47 @@ func holder(view View, at Interval, call *Call, number *Number, t *trace) claim 
 	case kind == ForceSpeakOps:
 		c.authority, c.because, c.forced = SpeakOps, OverrideForceSpeakOps, true
 	case live:
-		authority, sure := timeline.During(at)
-		t.timeline(timeline, at, authority, sure)
-		c.revision = timeline.Revision()
-		if !sure {
-			return c.wait(view, at, timeline.NextStep(at))
+		if c = c.scheduled(view, at, call.PSAP, number, &schedule, t); c.intent != IntentNone || !c.until.IsZero() {
+			return c
 		}
-		c.authority, c.because = authority, timeline.because(at)
 	default:
 		c.authority, c.because = recorded(number)
-		t.record(number, c.because)
+		t.record(c.authority, c.because)
 	}
 	if passes && c.authority != AuthorityNone {
 		c.because = PSAP
+	}
+	return c
+}
+
+// scheduled is the answer of a number the revisions speak of (rule 9): hold while
+// the committed one steps inside the interval, and answer nobody while a
+// prepared one, which may or may not hold by now, would answer otherwise.
+func (c claim) scheduled(view View, at Interval, psap bool, number *Number, s *Schedule, t *trace) claim {
+	record := s.record(number)
+	switch line := s.Committed; {
+	case line != nil:
+		authority, sure := line.During(at)
+		t.timeline(line, at, authority, sure)
+		c.revision = line.Revision()
+		if !sure {
+			return c.wait(view, at, line.NextStep(at))
+		}
+		c.authority, c.because = authority, line.because(at)
+	case record != number.RoutingAuthority:
+		c.authority, c.because = record, SettledOverRecord
+		t.record(record, c.because)
+	default:
+		c.authority, c.because = recorded(number)
+		t.record(record, c.because)
+	}
+	disputed := s.disputes(at, c.authority, record)
+	t.prepared(s, disputed)
+	switch {
+	case disputed && psap && c.authority != AuthorityNone:
+		c.because = PSAP // RFC 7090: either side will do, nobody will not
+	case disputed:
+		c.intent, c.because = RetryElsewhere, RevisionUnresolved
 	}
 	return c
 }

@@ -45,8 +45,8 @@ func drawWorld(t *rapid.T) (*World, Number) {
 		n.Override = Override{OverrideKind(rapid.IntRange(0, 3).Draw(t, "kind")), i.Earliest, i.Latest, "why", "who"}
 	}
 	if rapid.Bool().Draw(t, "live") {
-		line := drawTimeline(t)
-		w.Timelines = func(PublicNumber) (Timeline, bool) { return line, true }
+		schedule := drawSchedule(t)
+		w.Schedules = func(PublicNumber) (Schedule, bool) { return schedule, true }
 	}
 	w.Table.Put(n)
 	return w, n
@@ -70,6 +70,7 @@ var reasons = map[Because]string{
 	SnappedBackTo: "route|refuse not_ours", RecordOverState: "route", NoAuthority: "refuse not_ours",
 	BeforeCut: "route", Cut: "route", RolledBack: "route",
 	ClockUncertain: "hold", ClockTooWide: "refuse retry_elsewhere",
+	RevisionUnresolved: "refuse retry_elsewhere", SettledOverRecord: "route|refuse not_ours",
 	OverrideBlock: "refuse blocked", OverrideForceLegacy: "route", OverrideForceSpeakOps: "route",
 	TestOverride: "route", LoopGuard: "route|refuse loop", PSAP: "route",
 	NoRoute: "refuse retry_elsewhere", WrongRoute: "refuse retry_elsewhere", PSTNComesBack: "refuse loop",
@@ -190,15 +191,59 @@ func TestOnlyTheHolderCarries(t *testing.T) {
 			}
 			return
 		}
-		if line, live := w.Timeline(n.PublicNumber); live {
-			for _, instant := range []time.Time{at.Earliest, at.Mid(), at.Latest} {
-				if holder, _ := line.During(Exactly(instant)); holder != d.Authority {
-					t.Fatalf("%s, but %s holds at %s", d, holder, instant)
+		s, _ := w.Schedule(n.PublicNumber)
+		record := n.RoutingAuthority
+		if s.Settled {
+			record = s.Floor
+		}
+		for _, instant := range []time.Time{at.Earliest, at.Mid(), at.Latest} {
+			if holder := holderBy(s.Committed, record, instant); holder != d.Authority {
+				t.Fatalf("%s, but %s holds at %s", d, holder, instant)
+			}
+			// Rule 9: an answer is one that a prepared revision gives too.
+			if holder := holderBy(s.Prepared, record, instant); s.Open && holder != d.Authority && !(call.PSAP && d.Because == PSAP) {
+				t.Fatalf("%s, but %s may hold at %s", d, holder, instant)
+			}
+		}
+	})
+}
+
+func holderBy(line *Timeline, record RoutingAuthority, at time.Time) RoutingAuthority {
+	if line == nil {
+		return record
+	}
+	holder, _ := line.During(Exactly(at))
+	return holder
+}
+
+// Rule 9: nobody is sent elsewhere for a revision that agrees all through the interval.
+func TestRule09OnlyADisputeIsUnresolved(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w, n := drawWorld(t)
+		at, call := drawInterval(t), drawCall(t)
+		call.To = n.PublicNumber
+		d := Decide(w, at, call)
+		if d.Because != RevisionUnresolved {
+			return
+		}
+		s, _ := w.Schedule(n.PublicNumber)
+		record := s.record(&n)
+		// Both are steps: where they differ at all, they do so at an edge of the
+		// interval or at a turn inside.
+		instants := []time.Time{at.Earliest, at.Latest}
+		if s.Prepared != nil {
+			for _, turn := range s.Prepared.turns {
+				if at.Straddles(turn.At) {
+					instants = append(instants, turn.At)
 				}
 			}
-		} else if n.RoutingAuthority != d.Authority {
-			t.Fatalf("%s, but the record says %s", d, n.RoutingAuthority)
 		}
+		for _, instant := range instants {
+			if holderBy(s.Committed, record, instant) != holderBy(s.Prepared, record, instant) {
+				return
+			}
+		}
+		t.Fatalf("%s, but prepared and committed agree in %v: %+v", d, at, s)
 	})
 }
 
@@ -229,8 +274,8 @@ func TestNobodyIsHeldWithoutAnEdge(t *testing.T) {
 		if o := n.Override; o.Kind != OverrideNone {
 			edge = at.Straddles(o.From) || at.Straddles(o.Until)
 		}
-		if line, live := w.Timeline(n.PublicNumber); live {
-			for _, turn := range line.turns {
+		if s, live := w.Schedule(n.PublicNumber); live && s.Committed != nil {
+			for _, turn := range s.Committed.turns {
 				edge = edge || at.Straddles(turn.At)
 			}
 		}
@@ -257,9 +302,9 @@ func TestHoldingOnceIsEnough(t *testing.T) {
 		}
 		wait := d.Wait(at)
 		later := Interval{at.Earliest.Add(wait), at.Latest.Add(wait)}
-		line, _ := w.Timeline(call.To)
-		if !later.After(line.NextStep(at)) {
-			t.Fatalf("after %s the clock %v is not past %v", wait, later, line.NextStep(at))
+		s, _ := w.Schedule(call.To)
+		if !later.After(s.Committed.NextStep(at)) {
+			t.Fatalf("after %s the clock %v is not past %v", wait, later, s.Committed.NextStep(at))
 		}
 	})
 }
@@ -357,11 +402,11 @@ func million(t testing.TB, n int) (*World, Call) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Timelines = func(n PublicNumber) (Timeline, bool) {
+	w.Schedules = func(n PublicNumber) (Schedule, bool) {
 		if n%100 == 1 {
-			return line, true
+			return Schedule{Committed: &line, Open: n%200 == 1, Prepared: &line}, true
 		}
-		return Timeline{}, false
+		return Schedule{}, false
 	}
 	for i := range n {
 		number := Number{

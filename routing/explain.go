@@ -93,25 +93,45 @@ func (t *trace) psap() {
 	}
 }
 
-func (t *trace) timeline(line Timeline, at Interval, authority RoutingAuthority, sure bool) {
+func (t *trace) timeline(line *Timeline, at Interval, authority RoutingAuthority, sure bool) {
 	if t == nil {
 		return
 	}
-	var s strings.Builder
-	s.WriteString(line.first.String())
-	for _, turn := range line.turns {
-		fmt.Fprintf(&s, " until %s then %s", clock(turn.At), turn.Authority)
-	}
 	if sure {
-		t.say("timeline", "revision %d: %s; now %s", line.revision, s.String(), authority)
+		t.say("timeline", "revision %d: %s; now %s", line.revision, line, authority)
 		return
 	}
-	t.say("timeline", "revision %d: %s; a step lies inside the clock's error of %s", line.revision, s.String(), at.Width()/2)
+	t.say("timeline", "revision %d: %s; a step lies inside the clock's error of %s", line.revision, line, at.Width()/2)
 }
 
-func (t *trace) record(n *Number, because Because) {
+// String is the whole timeline: "legacy until 2026-03-01T10:00:00Z then speakops".
+func (t *Timeline) String() string {
+	var s strings.Builder
+	s.WriteString(t.first.String())
+	for _, turn := range t.turns {
+		fmt.Fprintf(&s, " until %s then %s", clock(turn.At), turn.Authority)
+	}
+	return s.String()
+}
+
+func (t *trace) prepared(s *Schedule, disputed bool) {
+	if t == nil || !s.Open {
+		return
+	}
+	line := "the record holds"
+	if s.Prepared != nil {
+		line = fmt.Sprintf("revision %d: %s", s.Prepared.revision, s.Prepared)
+	}
+	if disputed {
+		t.say("prepared", "%s; whether that holds is not known here, and it would answer otherwise", line)
+		return
+	}
+	t.say("prepared", "%s; whether that holds is not known here, and it would answer the same now", line)
+}
+
+func (t *trace) record(holder RoutingAuthority, because Because) {
 	if t != nil {
-		t.say("record", "holder %s (%s)", n.RoutingAuthority, because)
+		t.say("record", "holder %s (%s)", holder, because)
 	}
 }
 

@@ -19,6 +19,8 @@ var update = flag.Bool("update", false, "rewrite the answers in testdata/*.story
 //	number +12025550143 porting_state=armed routing_authority=legacy ...
 //	override +12025550143 force_legacy from=10:00 until=11:00
 //	cutover c-7 revision=1 legacy until 10:00:00 then speakops     of the last number
+//	prepared c-7 revision=2 legacy                                 the same, outcome unknown
+//	prepared nothing / outcome committed / outcome aborted / settled speakops
 //	route elsewhere legacy target=pstn_same_tn gateways=p1,p2 rescue
 //	default legacy elsewhere
 //	dark l1,l2 / alive l1
@@ -66,7 +68,7 @@ func TestStories(t *testing.T) {
 // story is the world of one notebook.
 type story struct {
 	world     *World
-	timelines map[PublicNumber]Timeline
+	schedules map[PublicNumber]Schedule
 	gateways  []GatewayID
 	dark      map[GatewayID]bool
 	last      PublicNumber
@@ -78,13 +80,13 @@ type story struct {
 
 func newStory() *story {
 	s := &story{
-		timelines: map[PublicNumber]Timeline{},
+		schedules: map[PublicNumber]Schedule{},
 		numbers:   map[PublicNumber]Number{},
 		dark:      map[GatewayID]bool{},
 		always:    true,
 	}
 	s.world = &World{Table: &Table{}, Freshness: &Freshness{}, MaxAge: 15 * time.Minute, Routes: map[RouteID]*Route{}}
-	s.world.Timelines = func(n PublicNumber) (Timeline, bool) { l, ok := s.timelines[n]; return l, ok }
+	s.world.Schedules = func(n PublicNumber) (Schedule, bool) { l, ok := s.schedules[n]; return l, ok }
 	s.world.Health = func(i int) bool { return !s.dark[s.gateways[i]] }
 	for _, line := range []string{
 		"route legacy-main legacy gateways=l1,l2", "default legacy legacy-main",
@@ -104,7 +106,7 @@ func (s *story) line(line string) (string, error) {
 		return line, nil
 	}
 	facts := map[string]func([]string) error{
-		"number": s.number, "override": s.override, "cutover": s.cutover, "route": s.route,
+		"number": s.number, "override": s.override, "cutover": s.cutover, "prepared": s.prepared, "outcome": s.outcome, "settled": s.settled, "route": s.route,
 		"default": s.fallback, "dark": s.health, "alive": s.health, "table": s.table, "clock": s.clock, "forget": s.forget,
 	}
 	if fact := facts[f[0]]; fact != nil {
@@ -265,32 +267,64 @@ func (s *story) override(f []string) error {
 
 // cutover NAME revision=N AUTHORITY (until INSTANT then AUTHORITY)*
 func (s *story) cutover(f []string) error {
+	line, err := timelineOf(f)
+	s.schedules[s.last] = Schedule{Committed: line}
+	return err
+}
+
+func (s *story) prepared(f []string) error {
+	schedule := s.schedules[s.last]
+	schedule.Open = true
+	var err error
+	if f[1] != "nothing" {
+		schedule.Prepared, err = timelineOf(f)
+	}
+	s.schedules[s.last] = schedule
+	return err
+}
+
+func (s *story) outcome(f []string) error {
+	schedule := s.schedules[s.last]
+	if f[1] == "committed" {
+		schedule.Committed = schedule.Prepared
+	}
+	schedule.Open, schedule.Prepared = false, nil
+	s.schedules[s.last] = schedule
+	return nil
+}
+
+func (s *story) settled(f []string) error {
+	floor, err := ParseRoutingAuthority(f[1])
+	s.schedules[s.last] = Schedule{Settled: true, Floor: floor}
+	return err
+}
+
+func timelineOf(f []string) (*Timeline, error) {
 	revision, err := strconv.ParseUint(strings.TrimPrefix(f[2], "revision="), 10, 64)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	first, err := ParseRoutingAuthority(f[3])
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var turns []Turn
 	for rest := f[4:]; len(rest) > 0; rest = rest[4:] {
 		if len(rest) < 4 || rest[0] != "until" || rest[2] != "then" {
-			return fmt.Errorf("want: until INSTANT then AUTHORITY")
+			return nil, fmt.Errorf("want: until INSTANT then AUTHORITY")
 		}
 		at, err := instant(rest[1])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		to, err := ParseRoutingAuthority(rest[3])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		turns = append(turns, Turn{at, to})
 	}
 	line, err := NewTimeline(revision, first, turns...)
-	s.timelines[s.last] = line
-	return err
+	return &line, err
 }
 
 func (s *story) route(f []string) error {

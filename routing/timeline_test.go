@@ -34,6 +34,27 @@ func drawTimeline(t *rapid.T) Timeline {
 	return line
 }
 
+// drawSchedule is what two revisions may say of a number: often much the same.
+func drawSchedule(t *rapid.T) Schedule {
+	line := func() *Timeline {
+		if rapid.Bool().Draw(t, "live") {
+			l := drawTimeline(t)
+			return &l
+		}
+		return nil
+	}
+	s := Schedule{Committed: line(), Open: rapid.Bool().Draw(t, "open"), Settled: rapid.Bool().Draw(t, "settled"), Floor: drawAuthority(t)}
+	if s.Prepared = line(); s.Committed != nil && rapid.Bool().Draw(t, "one more turn") {
+		more := *s.Committed
+		end := noon.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "after")) * time.Millisecond)
+		if n := len(more.turns); n == 0 || end.After(more.turns[n-1].At) {
+			more.turns = append(more.turns[:n:n], Turn{end, drawAuthority(t)})
+		}
+		s.Prepared = &more
+	}
+	return s
+}
+
 func TestIntervalsAroundAnInstant(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := drawInterval(t)

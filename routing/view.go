@@ -11,8 +11,9 @@ type View interface {
 	Number(n PublicNumber) (Number, bool)
 	// Stale says that numbers may exist, by now, that the table has not heard of.
 	Stale(at Interval) bool
-	// Timeline is the timeline of a number in a live cutover, false for all others.
-	Timeline(n PublicNumber) (Timeline, bool)
+	// Schedule is what the fleet's revisions say of a number, false when they say
+	// nothing: its record holds.
+	Schedule(n PublicNumber) (Schedule, bool)
 	// Route is the route of that name, or the default of the authority when id
 	// is empty; nil when there is none.
 	Route(id RouteID, authority RoutingAuthority) *Route
@@ -34,9 +35,11 @@ type World struct {
 	Legacy   *Route // default of each authority, nil for none
 	SpeakOps *Route
 
-	Timelines func(PublicNumber) (Timeline, bool) // nil: no cutover is live
-	Health    func(gateway int) bool              // nil: all alive
-	HoldFor   time.Duration                       // see View.MaxHold
+	// Schedules looks a number up in the revisions in force, which it loads when
+	// it is called: after the clock was read (rule 9). nil: no cutover is live.
+	Schedules func(PublicNumber) (Schedule, bool)
+	Health    func(gateway int) bool // nil: all alive
+	HoldFor   time.Duration          // see View.MaxHold
 }
 
 // Number looks the number up in the table.
@@ -49,12 +52,12 @@ func (w *World) Stale(at Interval) bool {
 	return !ok || at.Latest.Sub(confirmed) > w.MaxAge
 }
 
-// Timeline asks the live cutovers.
-func (w *World) Timeline(n PublicNumber) (Timeline, bool) {
-	if w.Timelines == nil {
-		return Timeline{}, false
+// Schedule asks the revisions in force.
+func (w *World) Schedule(n PublicNumber) (Schedule, bool) {
+	if w.Schedules == nil {
+		return Schedule{}, false
 	}
-	return w.Timelines(n)
+	return w.Schedules(n)
 }
 
 // Route finds a route by name or default.
