@@ -1,10 +1,6 @@
 package cutover
 
-import (
-	"time"
-
-	"github.com/speakops/sipedge/routing"
-)
+import "time"
 
 // Pair is what decisions are made from: the committed revision and, while its
 // outcome is unknown here, the one prepared above it. A Pair is immutable and
@@ -37,11 +33,19 @@ type Edge struct {
 	Waits      Waits                 // what the last answer of the store waited for
 
 	leaving  bool
-	checking RevisionID // an Inspect is under way
-	writing  *Entry     // on its way to the disk
-	seq      uint64     // of writing
-	failed   bool       // the disk did not take it
+	checking Inspect // under way; its Revision is nil for none
+	writing  *Entry  // on its way to the disk
+	seq      uint64  // of writing
+	failed   bool    // the disk did not take it
+	broken   rules   // tests only
 }
+
+// Serves says that INVITEs may be taken: a body containing this identity is
+// journaled here, and the identity is not over (rule 12).
+func (e *Edge) Serves() bool { return e.Pair.Committed.Has(e.Self) && !e.Left && !e.Off && !e.leaving }
+
+// Idle says that nothing is on its way to the disk: what e says, the journal says.
+func (e *Edge) Idle() bool { return e.writing == nil }
 
 // Waits names what keeps the store from going on, for people.
 type Waits struct {
@@ -177,7 +181,3 @@ func (Recover) effect()    {}
 func (Join) effect()       {}
 func (DeclareOff) effect() {}
 func (Retire) effect()     {}
-
-// Step takes an event at an interval of store time that was read after the
-// event, and returns the next state and what is to be done, in order.
-func (e Edge) Step(ev Event, at routing.Interval) (Edge, []Effect) { return e, nil }
