@@ -82,16 +82,17 @@ func (b *Book) enter(c *Cutover, group [2]ID, groups map[[2]ID]uint16, lists Lis
 				mine[1] = group[1]
 			}
 		}
-		b.live.put(n, place(mine))
+		at := place(mine)
+		if at > maxValue {
+			return fmt.Errorf("cutover %s: more than %d groups of numbers change at once; plan some of them apart", c.ID, maxValue)
+		}
+		b.live.put(n, at)
 	}
 	return nil
 }
 
 // speak words the schedule of every group.
 func (b *Book) speak(groups map[[2]ID]uint16) error {
-	if len(groups) > maxValue {
-		return fmt.Errorf("%d groups of numbers: at most %d", len(groups), maxValue)
-	}
 	b.say = make([]routing.Schedule, len(groups))
 	for name, at := range groups {
 		s := routing.Schedule{Open: b.Pair.Prepared != nil}

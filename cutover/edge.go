@@ -62,6 +62,7 @@ type Event interface{ event() }
 // be stale, doubled, reordered, or come from a zombie of a lower generation:
 // Step believes only what explicit evidence in it proves.
 type StoreSeen struct {
+	Life       string     // of the store that answered: its replid (see Store.Life)
 	Generation Generation // zero for a store that has none
 	// Changed says that the store is not the one this generation was begun on
 	// (another replid, or no generation at all): only Begin works.
@@ -146,9 +147,14 @@ type Refuse struct {
 // Abort asks to abort what is overdue; the store's clock decides (rule 4).
 type Abort struct{ ID RevisionID }
 
-// Begin starts a new generation of that number on a store that changed; whoever
-// grants it draws the nonce (rule 6).
-type Begin struct{ Number uint64 }
+// Begin starts a new generation of that number in that Life of the store and
+// over the generation that stood there: one that changed, or one that this edge may not speak to because it has
+// promised a higher one. Whoever grants it draws the nonce (rule 6).
+type Begin struct {
+	Number uint64
+	Over   Generation
+	Life   string
+}
 
 // SendReport reports to an unrecovered generation (rule 7).
 type SendReport struct{ Report Report }

@@ -131,7 +131,7 @@ func (b Barrier) missing() Blocked {
 	}
 	var missing Blocked
 	for _, m := range slices.Sorted(maps.Keys(need)) {
-		if r, here := b.Reports[m]; !here || !r.evidence() {
+		if _, here := b.Reports[m]; !here {
 			missing = append(missing, Obstacle{Why: WhyReport, Member: m, Revision: need[m]})
 		}
 	}

@@ -65,21 +65,19 @@ func (e Edge) seen(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 		return e.keep(Entry{Kind: KindOff})
 	}
 	switch {
-	case s.Changed && e.Left:
-		return e, nil
 	case s.Changed:
 		// Rule 6: the number comes from what edges have seen, not from the store
 		// alone, which may be an older one.
-		return e, []Effect{Begin{max(s.Generation.Number, e.Generation.Number) + 1}}
+		return e, []Effect{Begin{max(s.Generation.Number, e.Generation.Number) + 1, s.Generation, s.Life}}
 	case s.Generation.Above(e.Generation):
 		// Rule 11: the promise is durable before anything is said to a new generation.
 		e.checking = Inspect{}
 		return e.keep(Entry{Kind: KindPromised, Generation: s.Generation})
 	case s.Generation != e.Generation && !e.broken.breaks(oldGeneration):
-		if s.Recovered || e.Left {
-			return e, nil // rule 11: a zombie, or another store
-		}
-		return e, []Effect{Begin{e.Generation.Number + 1}}
+		// Rule 11: nothing it says is believed. If it is the store that lives, and the
+		// promise was to one that does not, it must begin anew above that promise; a
+		// zombie may do so too, and nobody is the worse for it.
+		return e, []Effect{Begin{e.Generation.Number + 1, s.Generation, s.Life}}
 	case !s.Recovered && !e.broken.breaks(unrecovered):
 		return e, e.reports(s)
 	}
@@ -128,13 +126,18 @@ func (e Edge) learns(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 	case e.broken.breaks(dropLate) && !before(at.Latest, e.Pair.D()):
 		return e.outcome(KindAborted)
 	case s.Pending == nil:
-		return e, nil
+		// The generation recovered without this edge, a joiner, and may not know of
+		// the revision at all. Only the store can tell that from an old answer.
+		return e, []Effect{SendReport{e.report()}}
 	case e.broken.breaks(overwrite) && s.Pending.ID != p.ID:
 		e.Pair.Prepared = nil
 		return e.considers(s, at)
 	}
 	out := overdue(s, at)
-	if s.Pending.ID == p.ID && !slices.Contains(s.Acked, e.Self) {
+	switch {
+	case s.Pending.ID != p.ID:
+		out = append(out, SendReport{e.report()})
+	case !slices.Contains(s.Acked, e.Self):
 		out = append(e.ack(at), out...)
 	}
 	return e, out
@@ -302,9 +305,7 @@ func (e Edge) journaled(seq uint64, at routing.Interval) (Edge, []Effect) {
 	var out []Effect
 	switch entry.Kind {
 	case KindPromised:
-		if r, any := e.report(); any {
-			out = []Effect{SendReport{r}}
-		}
+		out = []Effect{SendReport{e.report()}}
 	case KindPrepared:
 		out = e.ack(at)
 	case KindCommitted, KindAborted, KindStanding:
@@ -336,20 +337,17 @@ func (e Edge) unjournaled(ev JournalFailed) (Edge, []Effect) {
 // reports tells an unrecovered generation what the journal says, and asks it to
 // go on (rule 7).
 func (e Edge) reports(s *StoreSeen) []Effect {
-	r, any := e.report()
-	if !any {
-		return nil
-	}
 	var out []Effect
 	if !slices.Contains(s.Reported, e.Self) {
-		out = append(out, SendReport{r})
+		out = append(out, SendReport{e.report()})
 	}
 	return append(out, Recover{s.Generation})
 }
 
-// report is the durable part of the journal as evidence; false when it holds
-// none. It is only asked for while nothing is being written.
-func (e Edge) report() (Report, bool) {
+// report is the durable part of the journal as evidence. It is only asked for
+// while nothing is being written. A journal without a revision is evidence too:
+// an identity is made with its journal, so this one never prepared anything.
+func (e Edge) report() Report {
 	r := Report{Member: e.Self, Generation: e.Generation, Committed: e.Pair.Committed, Prepared: e.Pair.Prepared, Left: e.Left}
 	for id := range e.Aborted {
 		r.Aborted = append(r.Aborted, id)
@@ -358,7 +356,7 @@ func (e Edge) report() (Report, bool) {
 	if e.broken.breaks(noAbortedReport) {
 		r.Aborted = nil
 	}
-	return r, r.evidence()
+	return r
 }
 
 func waits(s *StoreSeen) Waits {

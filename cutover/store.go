@@ -13,8 +13,12 @@ import (
 // own clock. Methods answer an error and change nothing when the rule says no.
 // The zero Store is an empty one.
 type Store struct {
+	// Life is what tells one process of the store from the next, and a copy from
+	// what it was copied from: a replica takes another when it is promoted. The
+	// generation that stands began in the life called Begun.
+	Life       string
+	Begun      string
 	Generation Generation
-	Changed    bool // see StoreSeen.Changed
 	Recovered  bool
 	Committed  *Revision
 	Pending    *Revision
@@ -43,6 +47,10 @@ func (s *Store) Clone() *Store {
 	return &c
 }
 
+// Changed says that this is not the store that the generation was begun on, but
+// what came after it, or an empty one.
+func (s *Store) Changed() bool { return s.Life != s.Begun || s.Generation == (Generation{}) }
+
 // Put keeps a list for proposals to come.
 func (s *Store) Put(l List) {
 	if s.Lists == nil {
@@ -58,7 +66,7 @@ var (
 )
 
 func (s *Store) works() error {
-	if s.Changed || !s.Recovered && !s.broken.breaks(unrecovered) {
+	if s.Changed() || !s.Recovered && !s.broken.breaks(unrecovered) {
 		return errUnrecovered
 	}
 	return nil
@@ -255,16 +263,20 @@ func (s *Store) DeclareOff(m MemberID, stopped, now time.Time) error {
 	return nil
 }
 
-// Begin starts a new generation on a store that changed, or on one that is
-// waiting for reports to a generation somebody has promised to go beyond (rule 6).
-func (s *Store) Begin(g Generation) error {
+// Begin starts a new generation over the one that stands (rule 6), in the life
+// of the store that was asked for it, and in no other: two stores in one
+// generation would both be believed. It works on a store that changed, and for
+// an edge that has promised a higher generation and may not speak to this one.
+// The latter is a false alarm like any other: nothing is lost, and recovery
+// needs nobody's word while all members are up.
+func (s *Store) Begin(g, over Generation, life string) error {
 	switch {
-	case s.Recovered && !s.Changed:
-		return fmt.Errorf("generation %s is recovered; none begins", s.Generation)
-	case !g.Above(s.Generation) || g.Nonce == "":
-		return fmt.Errorf("generation %s is not above %s", g, s.Generation)
+	case s.Life != life || s.Generation != over:
+		return fmt.Errorf("generation %s of life %s stands, not %s of %s", s.Generation, s.Life, over, life)
+	case !g.Above(over) || g.Nonce == "":
+		return fmt.Errorf("generation %s is not above %s", g, over)
 	}
-	s.Generation, s.Changed, s.Recovered, s.Reports = g, false, s.broken.breaks(noBarrier), nil
+	s.Generation, s.Begun, s.Recovered, s.Reports = g, life, s.broken.breaks(noBarrier), nil
 	return nil
 }
 
@@ -272,12 +284,13 @@ func (s *Store) Begin(g Generation) error {
 // bring the journal of an edge that is off.
 func (s *Store) Report(r Report) error {
 	switch {
-	case s.Changed || r.Generation != s.Generation:
+	case s.Changed() || r.Generation != s.Generation:
 		return fmt.Errorf("the report is to generation %s, this is %s", r.Generation, s.Generation)
 	case s.Recovered:
-		return nil // said already, or not needed
-	case !r.evidence():
-		return fmt.Errorf("%s has no journal: its report proves nothing", r.Member)
+		s.late(&r)
+		return nil
+	case r.Member.Check() != nil:
+		return r.Member.Check()
 	}
 	if s.Reports == nil {
 		s.Reports = map[MemberID]Report{}
@@ -286,14 +299,28 @@ func (s *Store) Report(r Report) error {
 	return nil
 }
 
+// late takes a report to a recovered generation. Recovery did not wait for this
+// member, so it is a joiner, and no member had the joiner's revision prepared:
+// they have promised this generation since, and never will. Whatever is neither
+// committed nor pending here is aborted, in so many words.
+func (s *Store) late(r *Report) {
+	x := r.Prepared
+	switch {
+	case x == nil || x.ID == s.Committed.id() || x.ID == s.Pending.id() || s.IsOff(r.Member):
+	case x.Number <= s.Committed.number() && s.Committed.Has(r.Member):
+	default:
+		s.remember(x.ID, x.Number, "left behind")
+	}
+}
+
 // Recover ends a generation's beginning if the evidence is there (rule 7), and
 // is Blocked otherwise. begin is the word of the operator that this store never
 // had a chain.
 func (s *Store) Recover(now time.Time, begin bool) error {
 	switch {
-	case s.Recovered && !s.Changed:
+	case s.Recovered && !s.Changed():
 		return nil
-	case s.Changed:
+	case s.Changed():
 		return errors.New("the store changed and no generation has begun on it")
 	}
 	v, blocked := s.Barrier(begin).Verdict(now)
@@ -316,14 +343,11 @@ func (s *Store) Barrier(begin bool) Barrier {
 // Seen is the answer of the read script to an edge that asks about an id of its own.
 func (s *Store) Seen(asks RevisionID) StoreSeen {
 	seen := StoreSeen{
-		Generation: s.Generation, Changed: s.Changed, Recovered: s.Recovered && !s.Changed,
+		Life: s.Life, Generation: s.Generation, Changed: s.Changed(), Recovered: s.Recovered && !s.Changed(),
 		Committed: s.Committed, Pending: s.Pending, Deadline: s.Deadline,
 		Acked: slices.Sorted(maps.Keys(s.Acked)), Off: slices.Sorted(maps.Keys(s.Off)),
 		Reported: slices.Sorted(maps.Keys(s.Reports)),
 		Aborted:  slices.Clone(s.aborted[max(0, len(s.aborted)-16):]),
-	}
-	if s.Generation == (Generation{}) {
-		seen.Changed = true
 	}
 	if _, known := s.Aborted[asks]; known {
 		seen.Aborted = append(seen.Aborted, asks)
@@ -337,7 +361,9 @@ func (s *Store) Seen(asks RevisionID) StoreSeen {
 }
 
 // Report is what an edge tells a new generation: the durable part of its
-// journal (rule 7). For an edge that is off, anybody may bring its journal.
+// journal (rule 7). For an edge that is off, anybody may bring its journal. One
+// without a revision says that this identity never prepared any; an edge that
+// lost its journal has another identity, and nobody waits for that.
 type Report struct {
 	Member     MemberID     `json:"member"`
 	Generation Generation   `json:"generation"`
@@ -346,9 +372,6 @@ type Report struct {
 	Aborted    []RevisionID `json:"aborted,omitempty"`
 	Left       bool         `json:"left,omitempty"`
 }
-
-// evidence says that the report proves something: a journal-less edge's does not.
-func (r *Report) evidence() bool { return r.Committed != nil || r.Prepared != nil }
 
 // shows says that the journal has id prepared, or learned that it is committed.
 func (r *Report) shows(id RevisionID) bool { return r.Prepared.id() == id || r.Committed.id() == id }
