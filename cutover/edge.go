@@ -169,7 +169,8 @@ type Join struct {
 	Base *Revision
 }
 
-// DeclareOff declares this edge off by its own word, after it left (rule 5).
+// DeclareOff declares this edge off by its own word, after it left (rule 5); it
+// is granted by Store.Leave, which keeps the last member on.
 type DeclareOff struct{ Self MemberID }
 
 // Retire ends this identity: no INVITE is taken, and a new journal begins.

@@ -54,6 +54,7 @@ func (w *world) operator() {
 			_ = b.DeclareOff(m, time.Time{}, w.storeClock())
 		}
 	}
+	_ = b.Adopt()
 	var blocked Blocked
 	if errors.As(b.Recover(w.storeClock(), false), &blocked) {
 		for _, o := range blocked {

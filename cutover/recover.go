@@ -16,8 +16,9 @@ type Barrier struct {
 	Aborted   map[RevisionID]uint64
 	Off       map[MemberID]time.Time // see Store.Off
 	Reports   map[MemberID]Report
-	// Begin is the word of the operator that there never was a chain: without it
-	// a store that has none starts only from a report with a committed body.
+	// Begin is the word of the operator that the store has all there ever was:
+	// without it a store without a chain starts only from a report with a committed
+	// body, and one with a chain only with a witness, a live member that reported.
 	Begin bool
 
 	broken rules // tests only
@@ -38,7 +39,7 @@ type Blocked []Obstacle
 // Obstacle is one piece of evidence that is missing.
 type Obstacle struct {
 	Why    Why
-	Member MemberID // "" for WhyChain
+	Member MemberID // "" for WhyChain and WhyWitness
 	// Revision is what the member is needed for, and Differs its D where that matters.
 	Revision RevisionID
 	Differs  time.Time
@@ -51,6 +52,7 @@ const (
 	WhyReport  Why = "report"  // a member has not reported: start it, or declare it off
 	WhyJournal Why = "journal" // a member is off: bring its journal, or say that it stopped before Differs
 	WhyChain   Why = "chain"   // no chain in the store nor in any report: store init, if there never was one
+	WhyWitness Why = "witness" // no live member of the committed revision reports: start one
 )
 
 // Error says what is missing and what to do.
@@ -63,6 +65,8 @@ func (b Blocked) Error() string {
 		case WhyJournal:
 			all = append(all, fmt.Sprintf("%s is off, and whether it answered by revision %s from %s on is not known: bring its journal, or say that it stopped before",
 				o.Member, o.Revision, stamp(o.Differs)))
+		case WhyWitness:
+			all = append(all, fmt.Sprintf("no live member of revision %s has reported, so nobody can say what came after it: start one, or say that none is left", o.Revision))
 		default:
 			all = append(all, "neither the store nor any report has a chain: store init, if there never was one")
 		}
@@ -76,8 +80,12 @@ func (b Barrier) Verdict(now time.Time) (Verdict, Blocked) {
 		return Verdict{}, missing
 	}
 	base := b.base()
-	if base == nil && !b.Begin {
+	switch {
+	case b.Begin:
+	case base == nil:
 		return Verdict{}, Blocked{{Why: WhyChain}}
+	case !b.witnessed(base):
+		return Verdict{}, Blocked{{Why: WhyWitness, Revision: base.ID}}
 	}
 	v := Verdict{Base: base, Aborted: b.aborted()}
 	var chosen []*Revision
@@ -119,7 +127,7 @@ func (b Barrier) missing() Blocked {
 			return
 		}
 		for _, m := range r.Members {
-			if _, off := b.Off[m]; !off {
+			if !b.off(m) {
 				need[m] = r.ID
 			}
 		}
@@ -136,6 +144,21 @@ func (b Barrier) missing() Blocked {
 		}
 	}
 	return missing
+}
+
+// off says that m is over, by the operator's word or its own journal's.
+func (b Barrier) off(m MemberID) bool {
+	_, declared := b.Off[m]
+	return declared || b.Reports[m].Over
+}
+
+// witnessed says that a live member of base reported: nothing can have been
+// committed above base without it, or it would say so.
+func (b Barrier) witnessed(base *Revision) bool {
+	return slices.ContainsFunc(base.Members, func(m MemberID) bool {
+		_, here := b.Reports[m]
+		return here && !b.off(m)
+	})
 }
 
 // base is the highest committed body that the store or anybody has.
@@ -169,12 +192,11 @@ func (b Barrier) aborted() map[RevisionID]uint64 {
 func (b Barrier) open(base *Revision) []*Revision {
 	found := map[RevisionID]*Revision{}
 	for m, r := range b.Reports {
-		_, off := b.Off[m]
 		switch x := r.Prepared; {
 		case x == nil || x.ID == base.id() || x.ID == base.previous():
 		case x.Number >= base.number():
 			found[x.ID] = x
-		case !off && !base.Has(m):
+		case !b.off(m) && !base.Has(m):
 			// A joiner whose joining came to nothing, and the chain went on without
 			// it: had it been committed, the joiner would be a member still, or off.
 			found[x.ID] = x
@@ -212,7 +234,7 @@ func (b Barrier) judge(x, base *Revision, aborted map[RevisionID]uint64, now tim
 		guarded = d.Add(-guard(base, x))
 	}
 	for _, m := range x.Members {
-		stopped, off := b.Off[m]
+		stopped, off := b.Off[m], b.off(m)
 		r, here := b.Reports[m]
 		switch {
 		case !off && r.Prepared.id() == x.ID:

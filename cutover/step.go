@@ -26,7 +26,7 @@ func (e Edge) Step(ev Event, at routing.Interval) (Edge, []Effect) {
 	case Leave:
 		e.leaving = true
 		out := []Effect{e.publish()}
-		if e.writing == nil && !e.Left {
+		if e.writing == nil && !e.Left && !e.Off {
 			return e.keep(Entry{Kind: KindLeft}, out...)
 		}
 		return e, out
@@ -94,22 +94,25 @@ func (e Edge) recovered(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 	if own := e.Pair.Committed; own.Has(e.Self) && s.Committed.number() > own.Number && !e.broken.breaks(removeAny|naive|anyBase) {
 		return e.keep(Entry{Kind: KindOff})
 	}
-	switch {
-	case e.Left:
-		return e, []Effect{DeclareOff{e.Self}}
-	case e.leaving:
+	if e.leaving && !e.Left {
 		return e.keep(Entry{Kind: KindLeft})
+	}
+	var out []Effect
+	if e.Left {
+		out = []Effect{DeclareOff{e.Self}} // until then it is a member like any other, but for calls
+	}
+	switch {
 	case e.broken.breaks(naive) && s.Committed != nil && s.Committed.ID != e.Pair.Committed.id():
 		return e.adopts(s.Committed)
 	case s.Pending != nil:
-		e, out := e.considers(s, at)
-		return e, append(out, overdue(s, at)...)
+		e, more := e.considers(s, at)
+		return e, append(append(out, more...), overdue(s, at)...)
 	case e.broken.breaks(joinAtOnce) && s.Committed != nil && !e.Pair.Committed.Has(e.Self):
 		return e.adopts(s.Committed)
-	case !e.Pair.Committed.Has(e.Self) && s.Committed.number() >= e.Pair.Committed.number():
+	case !e.Left && !e.Pair.Committed.Has(e.Self) && s.Committed.number() >= e.Pair.Committed.number():
 		return e, []Effect{Join{e.Self, s.Committed}} // rule 12: not ready until a body has it
 	}
-	return e, nil
+	return e, out
 }
 
 // learns looks for the outcome of the prepared revision. Rule 10: it needs
@@ -255,7 +258,7 @@ func (e Edge) ready(id RevisionID, at routing.Interval) (Edge, []Effect) {
 	_, aborted := e.Aborted[id]
 	e.checking = Inspect{}
 	switch {
-	case e.writing != nil || e.leaving || e.Left || e.Off:
+	case e.writing != nil || e.Off:
 		return e, nil // the store is seen again, and asks again
 	case e.Pair.Prepared != nil && !e.broken.breaks(overwrite), aborted && !e.broken.breaks(reprepare):
 		return e, nil // rule 8
@@ -348,7 +351,7 @@ func (e Edge) reports(s *StoreSeen) []Effect {
 // while nothing is being written. A journal without a revision is evidence too:
 // an identity is made with its journal, so this one never prepared anything.
 func (e Edge) report() Report {
-	r := Report{Member: e.Self, Generation: e.Generation, Committed: e.Pair.Committed, Prepared: e.Pair.Prepared, Left: e.Left}
+	r := Report{Member: e.Self, Generation: e.Generation, Committed: e.Pair.Committed, Prepared: e.Pair.Prepared, Over: e.Off}
 	for id := range e.Aborted {
 		r.Aborted = append(r.Aborted, id)
 	}

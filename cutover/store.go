@@ -29,6 +29,9 @@ type Store struct {
 	Reports    map[MemberID]Report    // to this generation while unrecovered
 	Lists      map[ListID]List
 	Reasons    map[RevisionID]string // why it was aborted
+	// Adopted is the operator's word that no member of the chain is left, and that
+	// a joiner may go on from what this store has (see Adopt).
+	Adopted bool
 
 	aborted []RevisionID // the oldest first
 	broken  rules        // tests only
@@ -181,10 +184,21 @@ func (s *Store) commit() {
 			missing = 0
 		}
 	}
-	if missing == 0 {
-		s.Committed = s.Pending
+	if missing == 0 && s.witnessed() {
+		s.Committed, s.Adopted = s.Pending, false
 		s.clear()
 	}
+}
+
+// witnessed says that a member of the committed revision acknowledged. Without
+// one, a store that lost its tail could grow a second chain out of joiners.
+func (s *Store) witnessed() bool {
+	for m := range s.Acked {
+		if s.Committed == nil || s.Committed.Has(m) || s.Adopted {
+			return true
+		}
+	}
+	return s.broken.breaks(joinerAlone)
 }
 
 func (s *Store) clear() { s.Pending, s.Acked, s.Deadline = nil, nil, time.Time{} }
@@ -263,6 +277,37 @@ func (s *Store) DeclareOff(m MemberID, stopped, now time.Time) error {
 	return nil
 }
 
+// Leave declares m off by its own word, after it journaled that it left. The last
+// live member of the chain stays on: it takes no calls, but somebody must witness
+// the joining of those who come after it.
+func (s *Store) Leave(m MemberID, now time.Time) error {
+	if err := s.works(); err != nil {
+		return err
+	}
+	if s.Committed.Has(m) && !s.liveBut(m) {
+		return fmt.Errorf("%s is the last live member: keep it running until another has joined, or stop it and keep its journal", m)
+	}
+	return s.DeclareOff(m, time.Time{}, now)
+}
+
+// liveBut says that the committed revision has a live member other than m.
+func (s *Store) liveBut(m MemberID) bool {
+	return s.Committed != nil && slices.ContainsFunc(s.Committed.Members, func(o MemberID) bool { return o != m && !s.IsOff(o) })
+}
+
+// Adopt is the operator's word that no member of the chain is left, their disks
+// included, and that what this store has is the chain: a joiner may go on from it.
+func (s *Store) Adopt() error {
+	switch err := s.works(); {
+	case err != nil:
+		return err
+	case s.Committed == nil || s.liveBut(""):
+		return errors.New("there is a live member, or no chain; nothing is to be adopted")
+	}
+	s.Adopted = true
+	return nil
+}
+
 // Begin starts a new generation over the one that stands (rule 6), in the life
 // of the store that was asked for it, and in no other: two stores in one
 // generation would both be believed. It works on a store that changed, and for
@@ -314,8 +359,8 @@ func (s *Store) late(r *Report) {
 }
 
 // Recover ends a generation's beginning if the evidence is there (rule 7), and
-// is Blocked otherwise. begin is the word of the operator that this store never
-// had a chain.
+// is Blocked otherwise. begin is the word of the operator that what this store
+// has is all there ever was: no chain at all, or one of which no member is left.
 func (s *Store) Recover(now time.Time, begin bool) error {
 	switch {
 	case s.Recovered && !s.Changed():
@@ -327,7 +372,13 @@ func (s *Store) Recover(now time.Time, begin bool) error {
 	if len(blocked) > 0 {
 		return blocked
 	}
+	for m, r := range s.Reports {
+		if r.Over && !s.IsOff(m) {
+			_ = s.DeclareOff(m, time.Time{}, now) // by its own journal
+		}
+	}
 	s.Committed, s.Recovered, s.Reports = v.Base, true, nil
+	s.Adopted = begin && v.Base != nil && !s.liveBut("")
 	s.clear()
 	for _, id := range slices.Sorted(maps.Keys(v.Aborted)) {
 		s.remember(id, v.Aborted[id], "recovered")
@@ -370,7 +421,7 @@ type Report struct {
 	Committed  *Revision    `json:"committed,omitempty"`
 	Prepared   *Revision    `json:"prepared,omitempty"`
 	Aborted    []RevisionID `json:"aborted,omitempty"`
-	Left       bool         `json:"left,omitempty"`
+	Over       bool         `json:"over,omitempty"` // by its own journal this identity is declared off
 }
 
 // shows says that the journal has id prepared, or learned that it is committed.

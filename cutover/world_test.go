@@ -273,7 +273,7 @@ func (w *world) grant(n *node, effects []Effect) {
 		case Join:
 			w.post(func(b *box, now time.Time) error { return w.joins(b, f, now) })
 		case DeclareOff:
-			w.post(func(b *box, now time.Time) error { return b.DeclareOff(f.Self, time.Time{}, now) })
+			w.post(func(b *box, now time.Time) error { return b.Leave(f.Self, now) })
 		case Retire:
 			w.retire(n)
 			return
