@@ -131,9 +131,7 @@ func (w *world) durable(n *node, k Keep) {
 	n.journal = append(slices.Clip(n.journal), k.Entry)
 	if k.Entry.Kind == KindAborted {
 		w.ghost.aborted[k.Entry.ID] = append(w.ghost.aborted[k.Entry.ID], n)
-		if w.ghost.truth.ID == k.Entry.ID && n.serving {
-			w.fail("%s aborts %s, which is committed", n.name, k.Entry.ID)
-		}
+		w.unlearned(k.Entry.ID)
 	}
 }
 

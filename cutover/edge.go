@@ -29,20 +29,23 @@ type Edge struct {
 	Aborted    map[RevisionID]uint64 // explicit evidence only (rule 10), by number
 	Floors     []Floor               // of settled cutovers, the oldest first
 	Left       bool                  // final for this identity
+	Stopped    time.Time             // when it left, at the latest
 	Off        bool                  // declared off: this identity is over
 	Waits      Waits                 // what the last answer of the store waited for
 
-	leaving  bool
-	checking Inspect // under way; its Revision is nil for none
-	writing  *Entry  // on its way to the disk
-	seq      uint64  // of writing
-	failed   bool    // the disk did not take it
-	broken   rules   // tests only
+	leaving  time.Time // zero when it stays; no call is taken from then on
+	checking Inspect   // under way; its Revision is nil for none
+	writing  *Entry    // on its way to the disk
+	seq      uint64    // of writing
+	failed   bool      // the disk did not take it
+	broken   rules     // tests only
 }
 
 // Serves says that INVITEs may be taken: a body containing this identity is
 // journaled here, and the identity is not over (rule 12).
-func (e *Edge) Serves() bool { return e.Pair.Committed.Has(e.Self) && !e.Left && !e.Off && !e.leaving }
+func (e *Edge) Serves() bool {
+	return e.Pair.Committed.Has(e.Self) && !e.Left && !e.Off && e.leaving.IsZero()
+}
 
 // Idle says that nothing is on its way to the disk: what e says, the journal says.
 func (e *Edge) Idle() bool { return e.writing == nil }
@@ -171,7 +174,10 @@ type Join struct {
 
 // DeclareOff declares this edge off by its own word, after it left (rule 5); it
 // is granted by Store.Leave, which keeps the last member on.
-type DeclareOff struct{ Self MemberID }
+type DeclareOff struct {
+	Self    MemberID
+	Stopped time.Time // it takes no calls since
+}
 
 // Retire ends this identity: no INVITE is taken, and a new journal begins.
 type Retire struct{ Reason string }

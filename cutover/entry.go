@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/speakops/sipedge/routing"
 )
@@ -38,6 +39,7 @@ type Entry struct {
 	Base       *Revision  `json:"base,omitempty"`      // prepared by a joiner: the committed body it joins on
 	ID         RevisionID `json:"id,omitempty"`        // committed, aborted, forgone
 	Number     uint64     `json:"number,omitempty"`    // forgone
+	At         time.Time  `json:"at,omitzero"`         // left: no call was taken from then on
 	Floor      *Floor     `json:"floor,omitempty"`     // floor
 }
 
@@ -144,7 +146,7 @@ func (e Edge) Entries() []Entry {
 		all = append(all, Entry{Kind: KindPrepared, Revision: e.Pair.Prepared})
 	}
 	if e.Left {
-		all = append(all, Entry{Kind: KindLeft})
+		all = append(all, Entry{Kind: KindLeft, At: e.Stopped})
 	}
 	if e.Off {
 		all = append(all, Entry{Kind: KindOff})
@@ -185,7 +187,7 @@ func (e Edge) applied(entry Entry) (Edge, error) {
 		e.Aborted = with(e.Aborted, prepared.ID, prepared.Number)
 		e.Pair.Prepared = nil
 	case KindLeft:
-		e.Left = true
+		e.Left, e.Stopped = true, entry.At
 	case KindOff:
 		e.Off = true
 	default:

@@ -60,7 +60,32 @@ func (w *world) learned(n *node, r *Revision) {
 	}
 	g.truth, g.chain[r.Number] = r, r.ID
 	g.commits++
-	for number, answers := range g.answers {
+	w.recompare()
+}
+
+// taken back: a revision that only edges knew which are over, and by which none
+// of them answered, may still be aborted. Every answer is compared anew.
+func (w *world) unlearned(id RevisionID) {
+	g := &w.ghost
+	if g.truth.ID != id {
+		return
+	}
+	for _, n := range w.edges {
+		if n.stopped.IsZero() && n.edge.Pair.Committed.id() == id {
+			w.fail("%s has %s committed, and it is aborted", n.name, id)
+			return
+		}
+	}
+	delete(g.chain, g.truth.Number)
+	if g.truth = g.bodies[g.truth.Previous]; g.truth == nil {
+		w.fail("%s is aborted, the first there was", id)
+		return
+	}
+	w.recompare()
+}
+
+func (w *world) recompare() {
+	for number, answers := range w.ghost.answers {
 		for _, a := range answers {
 			w.compare(number, a)
 		}
@@ -71,7 +96,7 @@ func (w *world) learned(n *node, r *Revision) {
 // What one that left or is off had learned binds nobody.
 func (w *world) forgone(id RevisionID) bool {
 	for _, n := range w.ghost.aborted[id] {
-		if _, knows := n.edge.Aborted[id]; knows && n.stopped.IsZero() && !n.edge.Left && !n.edge.Off && !n.edge.leaving {
+		if _, knows := n.edge.Aborted[id]; knows && n.stopped.IsZero() && !n.edge.Left && !n.edge.Off && n.edge.leaving.IsZero() {
 			return true
 		}
 	}

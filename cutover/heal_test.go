@@ -54,13 +54,23 @@ func (w *world) operator() {
 			_ = b.DeclareOff(m, time.Time{}, w.storeClock())
 		}
 	}
-	_ = b.Adopt()
+	if w.orphaned() {
+		_ = b.Adopt()
+	}
 	var blocked Blocked
 	if errors.As(b.Recover(w.storeClock(), false), &blocked) {
 		for _, o := range blocked {
 			w.testify(b, o)
 		}
+		if blocked[0].Why == WhyWitness && w.orphaned() {
+			_ = b.Recover(w.storeClock(), true)
+		}
 	}
+}
+
+// orphaned says that no edge is left that is a member of anything.
+func (w *world) orphaned() bool {
+	return !slices.ContainsFunc(w.edges, func(n *node) bool { return n.stopped.IsZero() && n.edge.Pair.Committed.Has(n.edge.Self) })
 }
 
 // waits is who the store waits for.

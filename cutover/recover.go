@@ -93,7 +93,7 @@ func (b Barrier) Verdict(now time.Time) (Verdict, Blocked) {
 	for _, x := range b.open(base) {
 		may, until, lacks := b.judge(x, base, v.Aborted, now)
 		switch {
-		case may && len(lacks) > 0:
+		case len(lacks) > 0:
 			blocked = append(blocked, lacks...)
 		case may:
 			chosen = append(chosen, x)
@@ -233,25 +233,32 @@ func (b Barrier) judge(x, base *Revision, aborted map[RevisionID]uint64, now tim
 	if d != Never {
 		guarded = d.Add(-guard(base, x))
 	}
+	may = true
 	for _, m := range x.Members {
 		stopped, off := b.Off[m], b.off(m)
 		r, here := b.Reports[m]
+		if stopped.IsZero() {
+			stopped = r.Stopped
+		}
 		switch {
 		case !off && r.Prepared.id() == x.ID:
 		case !off:
-			return false, Never, nil
+			return false, Never, nil // it never acknowledged, so nobody committed
 		case here && r.shows(x.ID):
 		case before(now, guarded):
 			until = guarded
 		case !stopped.IsZero() && before(stopped, d):
-		case here || b.broken.breaks(blindAbort): // it answered by the old one, for all we know
-			return false, Never, nil
+		case here || b.broken.breaks(blindAbort):
+			// It never prepared, and may have answered by the old one from D on. Or it
+			// was off in time, and the others committed without it: then some of them
+			// have learned so, and all of their journals must be seen to tell.
+			may = false
 		case b.broken.breaks(blindCommit):
 		default:
 			lacks = append(lacks, Obstacle{Why: WhyJournal, Member: m, Revision: x.ID, Differs: d})
 		}
 	}
-	return true, until, lacks
+	return may, until, lacks
 }
 
 // guard is the setting in force above base.

@@ -24,10 +24,12 @@ func (e Edge) Step(ev Event, at routing.Interval) (Edge, []Effect) {
 	case JournalFailed:
 		return e.unjournaled(ev)
 	case Leave:
-		e.leaving = true
+		if e.leaving.IsZero() {
+			e.leaving = at.Latest.Truncate(time.Microsecond).Add(time.Microsecond).UTC()
+		}
 		out := []Effect{e.publish()}
 		if e.writing == nil && !e.Left && !e.Off {
-			return e.keep(Entry{Kind: KindLeft}, out...)
+			return e.leaves(out...)
 		}
 		return e, out
 	}
@@ -45,6 +47,10 @@ func (e Edge) keep(entry Entry, out ...Effect) (Edge, []Effect) {
 	e.seq++
 	e.writing, e.failed = &entry, false
 	return e, append(out, Keep{e.seq, entry})
+}
+
+func (e Edge) leaves(out ...Effect) (Edge, []Effect) {
+	return e.keep(Entry{Kind: KindLeft, At: e.leaving}, out...)
 }
 
 func (e Edge) seen(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
@@ -94,12 +100,12 @@ func (e Edge) recovered(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 	if own := e.Pair.Committed; own.Has(e.Self) && s.Committed.number() > own.Number && !e.broken.breaks(removeAny|naive|anyBase) {
 		return e.keep(Entry{Kind: KindOff})
 	}
-	if e.leaving && !e.Left {
-		return e.keep(Entry{Kind: KindLeft})
+	if !e.leaving.IsZero() && !e.Left {
+		return e.leaves()
 	}
 	var out []Effect
 	if e.Left {
-		out = []Effect{DeclareOff{e.Self}} // until then it is a member like any other, but for calls
+		out = []Effect{DeclareOff{e.Self, e.Stopped}} // until then it is a member like any other, but for calls
 	}
 	switch {
 	case e.broken.breaks(naive) && s.Committed != nil && s.Committed.ID != e.Pair.Committed.id():
@@ -314,12 +320,12 @@ func (e Edge) journaled(seq uint64, at routing.Interval) (Edge, []Effect) {
 	case KindCommitted, KindAborted, KindStanding:
 		out = []Effect{e.publish()}
 	case KindLeft:
-		out = []Effect{e.publish(), DeclareOff{e.Self}}
+		out = []Effect{e.publish(), DeclareOff{e.Self, e.Stopped}}
 	case KindOff:
 		out = []Effect{e.publish(), Retire{over}}
 	}
-	if e.leaving && !e.Left && !e.Off {
-		return e.keep(Entry{Kind: KindLeft}, out...)
+	if !e.leaving.IsZero() && !e.Left && !e.Off {
+		return e.leaves(out...)
 	}
 	return e, out
 }
@@ -351,7 +357,7 @@ func (e Edge) reports(s *StoreSeen) []Effect {
 // while nothing is being written. A journal without a revision is evidence too:
 // an identity is made with its journal, so this one never prepared anything.
 func (e Edge) report() Report {
-	r := Report{Member: e.Self, Generation: e.Generation, Committed: e.Pair.Committed, Prepared: e.Pair.Prepared, Over: e.Off}
+	r := Report{Member: e.Self, Generation: e.Generation, Committed: e.Pair.Committed, Prepared: e.Pair.Prepared, Over: e.Off, Stopped: e.Stopped}
 	for id := range e.Aborted {
 		r.Aborted = append(r.Aborted, id)
 	}

@@ -280,14 +280,14 @@ func (s *Store) DeclareOff(m MemberID, stopped, now time.Time) error {
 // Leave declares m off by its own word, after it journaled that it left. The last
 // live member of the chain stays on: it takes no calls, but somebody must witness
 // the joining of those who come after it.
-func (s *Store) Leave(m MemberID, now time.Time) error {
+func (s *Store) Leave(m MemberID, stopped, now time.Time) error {
 	if err := s.works(); err != nil {
 		return err
 	}
 	if s.Committed.Has(m) && !s.liveBut(m) {
 		return fmt.Errorf("%s is the last live member: keep it running until another has joined, or stop it and keep its journal", m)
 	}
-	return s.DeclareOff(m, time.Time{}, now)
+	return s.DeclareOff(m, stopped, now)
 }
 
 // liveBut says that the committed revision has a live member other than m.
@@ -374,7 +374,7 @@ func (s *Store) Recover(now time.Time, begin bool) error {
 	}
 	for m, r := range s.Reports {
 		if r.Over && !s.IsOff(m) {
-			_ = s.DeclareOff(m, time.Time{}, now) // by its own journal
+			_ = s.DeclareOff(m, r.Stopped, now) // by its own journal
 		}
 	}
 	s.Committed, s.Recovered, s.Reports = v.Base, true, nil
@@ -422,6 +422,8 @@ type Report struct {
 	Prepared   *Revision    `json:"prepared,omitempty"`
 	Aborted    []RevisionID `json:"aborted,omitempty"`
 	Over       bool         `json:"over,omitempty"` // by its own journal this identity is declared off
+	// Stopped is when it left, by its own journal: it took no calls since.
+	Stopped time.Time `json:"stopped,omitzero"`
 }
 
 // shows says that the journal has id prepared, or learned that it is committed.

@@ -140,7 +140,7 @@ func newWorld(seed uint64, opt options) *world {
 		b.Put(l)
 	}
 	w.stores, w.copied = []*box{b}, b.clone()
-	w.ghost = ghost{truth: first, chain: map[uint64]RevisionID{2: first.ID}, aborted: map[RevisionID][]*node{}, bodies: map[RevisionID]*Revision{}, answers: map[routing.PublicNumber][]answer{}, base: map[routing.PublicNumber]routing.RoutingAuthority{}}
+	w.ghost = ghost{truth: first, chain: map[uint64]RevisionID{2: first.ID}, aborted: map[RevisionID][]*node{}, bodies: map[RevisionID]*Revision{first.ID: first}, answers: map[routing.PublicNumber][]answer{}, base: map[routing.PublicNumber]routing.RoutingAuthority{}}
 	for _, l := range lists {
 		w.ghost.base[l.At(0)] = routing.Legacy
 	}
@@ -273,7 +273,7 @@ func (w *world) grant(n *node, effects []Effect) {
 		case Join:
 			w.post(func(b *box, now time.Time) error { return w.joins(b, f, now) })
 		case DeclareOff:
-			w.post(func(b *box, now time.Time) error { return b.Leave(f.Self, now) })
+			w.post(func(b *box, now time.Time) error { return b.Leave(f.Self, f.Stopped, now) })
 		case Retire:
 			w.retire(n)
 			return
