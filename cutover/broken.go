@@ -26,7 +26,6 @@ const (
 	unrecovered  // 6: propose and ack work in an unrecovered generation
 	noBarrier    // 7: a new generation is recovered from the start
 	quorum       // 7: recovery goes on with one member missing
-	abortAfter   // 4: what is committed can still be aborted
 	lateOff      // 5: a declared-off member completes a commit after the deadline
 	blindCommit  // 7: without an off member's journal, commit
 	blindAbort   // 7: without an off member's journal, abort
@@ -34,6 +33,7 @@ const (
 	removeAny    // 1: a revision removes members that still run
 	noOverlap    // 1: two cutovers may have the same number
 	rewrite      // 2: the past may be changed
+	sameIDs      // 1: an id may be proposed again
 )
 
 func (r rules) breaks(rule rules) bool { return r&rule != 0 }

@@ -8,7 +8,7 @@ import (
 )
 
 var ruleNames = strings.Fields("noEdgeGuard ackFirst volatile overwrite reprepare anyBase actFirst absence dropLate naive oldGeneration joinAtOnce noAbortedReport " +
-	"noStoreGuard noDeadline majority joinerAlone unrecovered noBarrier quorum abortAfter lateOff blindCommit blindAbort noLead removeAny noOverlap rewrite")
+	"noStoreGuard noDeadline majority joinerAlone unrecovered noBarrier quorum lateOff blindCommit blindAbort noLead removeAny noOverlap rewrite sameIDs")
 
 // Break makes an edge that does not keep the named rules, for simulations that
 // are to go red. It exists in builds with the tag broken only.

@@ -40,16 +40,20 @@ func (w *world) happen() {
 		b := w.store()
 		if w.die.IntN(2) == 0 && b.Pending != nil {
 			_ = b.Abort(b.Pending.ID, w.storeClock(), true)
-		} else if b.Committed != nil && w.opt.broken.breaks(abortAfter) {
-			_ = b.Abort(b.Committed.ID, w.storeClock(), true)
+		} else if was := b.Committed; was != nil && w.opt.harness&abortAfter != 0 && b.Pending == nil && w.ghost.bodies[was.Previous] != nil {
+			b.Committed = w.ghost.bodies[was.Previous]
+			b.remember(was.ID, was.Number, "after all")
 		}
-	case roll < 95:
+	case roll < 95, w.opt.rough && roll < 97:
 		w.crash(n)
+		if w.opt.rough {
+			w.failover()
+		}
 	case roll < 97:
 		w.copied = w.live().clone()
 	case roll < 98:
 		w.failover()
-	case roll < 99:
+	case roll < 99 && w.opt.off:
 		w.stop(n)
 	default:
 		w.odd(n)
@@ -240,7 +244,7 @@ func (w *world) odd(n *node) {
 	case 4:
 		// A record from an older store, where a floor holds or a timeline.
 		number := lists[w.die.IntN(2)].At(0)
-		if _, settled := n.floors().Get(number); settled {
+		if slices.ContainsFunc(n.edge.Floors, func(f Floor) bool { l, _ := listOf(f.List); return l.Contains(number) }) {
 			w.record(n, number, w.ghost.base[number].Other())
 		}
 	case 5:
@@ -254,7 +258,7 @@ func (w *world) odd(n *node) {
 func (w *world) fold(n *node) {
 	for i := range w.ghost.truth.Schedule {
 		c := &w.ghost.truth.Schedule[i]
-		if l, _ := listOf(c.List); w.opt.settle && c.Last().Before(w.now.Add(-2*time.Second)) {
+		if l, _ := listOf(c.List); w.opt.settle && (w.opt.broken.breaks(rewrite) || c.Last().Before(w.now.Add(-2*time.Second))) {
 			w.record(n, l.At(0), c.Final())
 		}
 	}

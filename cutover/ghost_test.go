@@ -49,6 +49,9 @@ func (w *world) learned(n *node, r *Revision) {
 	for _, c := range Dropped(g.truth, r) {
 		l, _ := listOf(c.List)
 		number := l.At(0)
+		if w.now.Before(c.Last()) {
+			w.fail("%s drops %s at %s, and its last turn is at %s", n.name, c.ID, w.now.Format("05.0"), c.Last().Format("05.0"))
+		}
 		g.base[number] = c.Final()
 		kept := g.answers[number][:0]
 		for _, a := range g.answers[number] {

@@ -12,19 +12,7 @@ func (w *world) heal() {
 	w.healing = true
 	w.mail = nil
 	for round := range 60 {
-		for _, n := range w.edges {
-			w.poll(n)
-			w.inspect(n)
-			for n.unsynced != nil && w.up(n) {
-				w.sync(n)
-			}
-			w.fold(n)
-		}
-		for len(w.mail) > 0 && len(w.failures) == 0 {
-			m := w.mail[0]
-			w.mail = w.mail[1:]
-			w.hand(m)
-		}
+		w.round(w.edges...)
 		w.operator()
 		if round%2 == 0 {
 			w.pass()
@@ -34,6 +22,23 @@ func (w *world) heal() {
 		}
 	}
 	w.rest()
+}
+
+// round is everybody's turn, and whatever comes of it.
+func (w *world) round(edges ...*node) {
+	for _, n := range edges {
+		w.poll(n)
+		w.inspect(n)
+		for n.unsynced != nil && w.up(n) {
+			w.sync(n)
+		}
+		w.fold(n)
+	}
+	for len(w.mail) > 0 && len(w.failures) == 0 {
+		m := w.mail[0]
+		w.mail = w.mail[1:]
+		w.hand(m)
+	}
 }
 
 // operator says what only people know: which identities are over, what their

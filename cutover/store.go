@@ -92,7 +92,7 @@ func (s *Store) Propose(next *Revision, now time.Time) (*Revision, error) {
 	if s.Pending != nil {
 		return nil, fmt.Errorf("revision %s is pending, proposed until %s; wait for its outcome or abort it", s.Pending.ID, stamp(s.Deadline))
 	}
-	if _, known := s.Aborted[next.ID]; known || next.ID == s.Committed.id() {
+	if _, known := s.Aborted[next.ID]; known && !s.broken.breaks(sameIDs) || next.ID == s.Committed.id() {
 		return nil, fmt.Errorf("revision %s was proposed before; draw a new id", next.ID)
 	}
 	f := s.fleet(next)
@@ -222,10 +222,6 @@ func (s *Store) Refuse(m MemberID, id RevisionID, reason string) error {
 func (s *Store) Abort(id RevisionID, now time.Time, operator bool) error {
 	if err := s.works(); err != nil {
 		return err
-	}
-	if s.broken.breaks(abortAfter) && s.Committed != nil && s.Committed.ID == id && s.Pending == nil && s.Committed.Previous != "" {
-		s.remember(id, s.Committed.Number, "after all")
-		return nil
 	}
 	switch {
 	case s.Pending.id() != id || id == "":

@@ -46,6 +46,8 @@ type options struct {
 	lost           bool // and their journals with them
 	settle         bool
 	slow           bool
+	exact          bool // clocks are
+	rough          bool // machines crash often, and disks are slow
 }
 
 // harness is what can be broken outside of this package: rule 9 and the ids.
@@ -61,6 +63,7 @@ const (
 	memberGone                       // 5: a stopped edge is never declared off
 	deadAnytime                      // the store dies before outcomes are learned
 	forgetFloors                     // settled lists leave no floor
+	abortAfter                       // 4: what is committed is aborted
 )
 
 type box struct {
@@ -177,6 +180,16 @@ func (w *world) record(n *node, number routing.PublicNumber, a routing.RoutingAu
 // restart is what a crash leaves: the journal.
 func (w *world) restart(n *node) {
 	e, err := Replay(n.journal)
+	if w.opt.broken.breaks(volatile | overwrite) { // no journal would read like that
+		e, err = n.edge, nil
+		if e.Self == "" || len(n.journal) == 1 {
+			e, err = Replay(n.journal)
+		}
+		e.writing, e.checking = nil, Inspect{}
+		if w.opt.broken.breaks(volatile) {
+			e.Pair.Prepared = nil
+		}
+	}
 	if err != nil {
 		w.fail("%s: %v", n.name, err)
 		return
@@ -194,12 +207,18 @@ func (w *world) fail(format string, args ...any) {
 
 // clock is an edge's reading: an honest interval around the true instant.
 func (w *world) clock() routing.Interval {
+	if w.opt.exact {
+		return routing.Exactly(w.now)
+	}
 	wide := func() time.Duration { return time.Duration(w.die.IntN(5)) * epsilon / 4 }
 	return routing.Interval{Earliest: w.now.Add(-wide()), Latest: w.now.Add(wide())}
 }
 
 // storeClock is wrong by at most epsilon.
 func (w *world) storeClock() time.Time {
+	if w.opt.exact {
+		return w.now
+	}
 	return w.now.Add(time.Duration(w.die.IntN(5)-2) * epsilon / 2)
 }
 
@@ -279,7 +298,7 @@ func (w *world) grant(n *node, effects []Effect) {
 			return
 		}
 	}
-	if soon != nil && w.die.IntN(2) == 0 {
+	if soon != nil && w.die.IntN(2) == 0 && !w.opt.rough {
 		soon(n)
 	}
 }
@@ -322,7 +341,6 @@ func (w *world) post(order func(b *box, now time.Time) error) {
 // draw is a new id: random, unless ids are counted.
 func (w *world) draw(b *box) RevisionID {
 	w.drawn++
-	b.proposals++
 	if w.opt.harness&counterIDs != 0 {
 		return id(100 + b.proposals)
 	}
@@ -343,6 +361,7 @@ func (w *world) joins(b *box, f Join, now time.Time) error {
 func (w *world) proposed(b *box, next *Revision, now time.Time) error {
 	body, err := b.Propose(next, now)
 	if err == nil {
+		b.proposals++
 		w.ghost.bodies[body.ID] = body
 	}
 	return err
