@@ -195,7 +195,7 @@ func overdue(s *StoreSeen, at routing.Interval) []Effect {
 // that never can is refused, so that nobody waits for its deadline.
 func (e Edge) considers(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 	p := s.Pending
-	if !p.Has(e.Self) || slices.Contains(s.Aborted, p.ID) {
+	if !p.Has(e.Self) || slices.Contains(s.Aborted, p.ID) && !e.broken.breaks(sameIDs) {
 		return e, nil
 	}
 	if _, known := e.Aborted[p.ID]; known && !e.broken.breaks(reprepare) {

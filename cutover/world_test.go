@@ -38,6 +38,7 @@ type world struct {
 type options struct {
 	edges, members int
 	steps          int
+	seed           uint64 // to begin with: one that is known to show something
 	failovers      int
 	guard          time.Duration
 	broken         rules
