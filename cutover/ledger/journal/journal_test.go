@@ -13,73 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
-	"github.com/speakops/sipedge/cutover"
-	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge/records"
 )
-
-// faulty is the real disk with faults on demand.
-type faulty struct {
-	records.Disk
-	room    int64 // bytes that may still be written; below 0 is no limit
-	short   bool  // a write that does not fit writes what fits, as a full disk does
-	sync    error // what every sync returns
-	cut     error // what every truncation returns
-	rename  error
-	dirSync error
-}
-
-func healthy() *faulty { return &faulty{room: -1} }
-
-type faultyFile struct {
-	records.File
-	d *faulty
-}
-
-func (d *faulty) Open(name string) (records.File, error) {
-	f, err := d.Disk.Open(name)
-	return faultyFile{f, d}, err
-}
-
-func (d *faulty) Rename(from, to string) error {
-	if d.rename != nil {
-		return d.rename
-	}
-	return d.Disk.Rename(from, to)
-}
-
-func (d *faulty) SyncDir(dir string) error {
-	if d.dirSync != nil {
-		return d.dirSync
-	}
-	return d.Disk.SyncDir(dir)
-}
-
-func (f faultyFile) WriteAt(b []byte, off int64) (int, error) {
-	if f.d.room < 0 {
-		return f.File.WriteAt(b, off)
-	}
-	n, err := f.File.WriteAt(b[:min(int64(len(b)), f.d.room)], off)
-	f.d.room -= int64(n)
-	if err == nil && n < len(b) {
-		err = unix.ENOSPC
-	}
-	return n, err
-}
-
-func (f faultyFile) Sync() error {
-	if f.d.sync != nil {
-		return f.d.sync
-	}
-	return f.File.Sync()
-}
-
-func (f faultyFile) Truncate(size int64) error {
-	if f.d.cut != nil {
-		return f.d.cut
-	}
-	return f.File.Truncate(size)
-}
 
 // opened opens a journal and returns what it holds.
 func opened(t testing.TB, dir string, files records.Files) (*Journal, Found, []string) {
@@ -399,56 +334,6 @@ func TestAcknowledgedEntriesAreThere(t *testing.T) {
 		}
 		j.Close()
 	})
-}
-
-func TestListsAreWholeOrAbsent(t *testing.T) {
-	dir := t.TempDir()
-	d := healthy()
-	lists, err := OpenLists(dir, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := cutover.NewList([]routing.PublicNumber{12025550143, 12025550144})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.room = 10
-	if err := lists.Put(list); !errors.Is(err, unix.ENOSPC) {
-		t.Fatal(err)
-	}
-	if _, err := lists.Get(list.ID()); err == nil {
-		t.Fatal("half a list")
-	}
-	*d = *healthy()
-	for range 2 {
-		if err := lists.Put(list); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := lists.Get(list.ID()); err != nil || got.Len() != 2 {
-		t.Fatal(got, err)
-	}
-	if err := os.WriteFile(lists.path(list.ID()), []byte("+12025550143\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lists.Get(list.ID()); err == nil {
-		t.Fatal("a changed list was believed")
-	}
-	if err := lists.Put(list); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := lists.Get(list.ID()); err != nil || got.Len() != 2 {
-		t.Fatal("the changed list was not put right:", err)
-	}
-	if _, err := lists.Get("../../etc/passwd"); err == nil {
-		t.Fatal("a name that leads elsewhere")
-	}
-	if err := lists.Keep(func(cutover.ListID) bool { return false }); err != nil {
-		t.Fatal(err)
-	}
-	if all, err := lists.IDs(); err != nil || len(all) != 0 {
-		t.Fatal(all, err)
-	}
 }
 
 // The same on a disk that is really full: a tmpfs of 64 KiB in a mount namespace
