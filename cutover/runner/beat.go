@@ -1,0 +1,138 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/speakops/sipedge/cutover"
+)
+
+// beatEvery is how often an edge tells the fleet of itself.
+const beatEvery = time.Second
+
+// Missing is the age from which a heartbeat counts as missing.
+const Missing = 5 * beatEvery
+
+// Beat is what one edge tells of itself.
+type Beat struct {
+	Edge       cutover.MemberID   `json:"edge"`
+	At         time.Time          `json:"at"` // store time
+	Serving    bool               `json:"serving"`
+	Why        string             `json:"why,omitempty"` // not serving
+	Generation cutover.Generation `json:"generation,omitzero"`
+	Committed  cutover.RevisionID `json:"committed,omitempty"` // journaled here
+	Number     uint64             `json:"revision,omitempty"`  // of Committed
+	Prepared   cutover.RevisionID `json:"prepared,omitempty"`
+
+	ClockError  time.Duration `json:"clock_error_ns"`
+	ClockOffset time.Duration `json:"clock_offset_ns"` // store time minus the machine's
+	Trip        time.Duration `json:"round_trip_ns"`
+	Fsync       time.Duration `json:"fsync_ns"`
+
+	// From other rooms.
+	Version  string           `json:"version,omitempty"`
+	Admin    string           `json:"admin,omitempty"` // where its API listens
+	Numbers  int              `json:"numbers"`
+	TableAge time.Duration    `json:"table_age_ns"`
+	Sides    map[string]int64 `json:"calls,omitempty"` // carried so far, by routing_authority
+	Gateways map[string]bool  `json:"gateways,omitempty"`
+}
+
+// beats tells the fleet of this edge every second, and at once when what is in
+// force changes: an operator is told "armed" by these.
+func (r *Runner) beats(ctx context.Context) error {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		if err := r.tell(ctx); err != nil && ctx.Err() == nil {
+			r.said.once(r.log, "heartbeat", err)
+		} else {
+			r.said.over(r.log, "heartbeat")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-r.beat:
+		}
+	}
+}
+
+func (r *Runner) tell(ctx context.Context) error {
+	b := r.Beat()
+	text, err := json.Marshal(b)
+	if err != nil {
+		return fmt.Errorf("heartbeat: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	return r.opts.Chain.Beat(ctx, b.Edge, text)
+}
+
+// Beat is what this edge would tell now.
+func (r *Runner) Beat() Beat {
+	c, pair := r.opts.Clock.Status(), r.Pair()
+	b := Beat{
+		Edge: r.Self(), At: r.opts.Clock.Now().Mid().UTC(), Generation: *r.promised.Load(), ClockError: c.Error, ClockOffset: c.Offset,
+		Trip: r.pace.slowest(), Fsync: r.paper.slowest(),
+	}
+	b.Serving, b.Why = r.Serves()
+	if pair.Committed != nil {
+		b.Committed, b.Number = pair.Committed.ID, pair.Committed.Number
+	}
+	if pair.Prepared != nil {
+		b.Prepared = pair.Prepared.ID
+	}
+	if r.opts.Tells != nil {
+		r.opts.Tells(&b)
+	}
+	return b
+}
+
+// Fleet reads every edge's last heartbeat.
+func (r *Runner) Fleet(ctx context.Context) ([]Beat, error) {
+	all, err := r.opts.Chain.Beats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Beat, 0, len(all))
+	for _, raw := range all {
+		var b Beat
+		if err := json.Unmarshal(raw.Bytes, &b); err != nil {
+			b = Beat{Why: "its heartbeat cannot be read: " + err.Error()} // of another version
+		}
+		b.Edge, b.At = raw.Edge, raw.At
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// Serves says whether INVITEs may be taken (rule 12), and if not, why.
+//
+// A journal may be that of an identity which was declared off while the edge was
+// stopped. So the store is asked first, for a moment: when it is silent, the
+// journal holds.
+func (r *Runner) Serves() (bool, string) {
+	switch {
+	case !r.asked.Load():
+		return false, "the store is being asked whether this edge was declared off meanwhile"
+	case r.serving.Load():
+		return true, ""
+	}
+	v := r.View()
+	switch {
+	case v.Read.IsZero() && v.Err != nil:
+		return false, "no revision with this edge is journaled here, and the store does not answer: " + v.Err.Error()
+	case v.Read.IsZero():
+		return false, "the store has not been read yet"
+	case v.Empty, v.Recovered && v.Committed == nil && v.Pending == nil:
+		return false, "the store has no chain: run cutoverctl store init once, if there never was one"
+	case !v.Recovered:
+		return false, "the store is not recovered: " + v.Blocked.Error()
+	case v.Pending != nil:
+		return false, fmt.Sprintf("revision %d waits for %v", v.Pending.Number, v.Waiting)
+	}
+	return false, "this edge has not joined the fleet yet"
+}
