@@ -307,7 +307,7 @@ func (w *world) study(c *configs.Edge, e *Edge) {
 	w.routing = routing.World{
 		Table: e.parts.Table, Freshness: e.parts.Freshness, MaxAge: c.Numbers.MaxStaleness, Routes: routes,
 		Legacy: routes[routing.RouteID(c.Defaults.Legacy)], SpeakOps: routes[routing.RouteID(c.Defaults.SpeakOps)],
-		Health: w.set.Alive, HoldFor: 2 * c.Clock.MaxError,
+		Health: w.set.Alive, Schedules: e.parts.Schedules, HoldFor: 2 * c.Clock.MaxError,
 	}
 }
 

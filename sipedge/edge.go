@@ -52,6 +52,11 @@ type Parts struct {
 	Table     *routing.Table
 	Freshness *routing.Freshness
 	Clock     Clock
+	// Schedules is what live cutovers say of a number; nil: there are none.
+	Schedules func(routing.PublicNumber) (routing.Schedule, bool)
+	// Serves says whether the fleet counts on this edge, and if not, why; nil: it
+	// is alone.
+	Serves    func() (bool, string)
 	Log       *slog.Logger
 	Net       transport.Net    // nil: the kernel's
 	Locator   gateway.Locator  // how gateways' names are found
@@ -225,7 +230,18 @@ func (e *Edge) unready() string {
 	if _, loaded := e.parts.Freshness.Confirmed(); !loaded {
 		return "table_not_loaded"
 	}
+	if serves, _ := e.serves(); !serves {
+		return "not_in_fleet"
+	}
 	return ""
+}
+
+// serves asks the fleet.
+func (e *Edge) serves() (bool, string) {
+	if e.parts.Serves == nil {
+		return true, ""
+	}
+	return e.parts.Serves()
 }
 
 // Ready lists why the edge is not ready, empty when it is.

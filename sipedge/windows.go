@@ -53,6 +53,7 @@ func (e *Edge) Health() (r admin.Report) {
 		"draining":         "the edge is stopping; calls in progress finish",
 		"table_not_loaded": "the numbers have not been loaded from Redis yet",
 	}
+	_, details["not_in_fleet"] = e.serves()
 	for _, why := range e.Ready() {
 		r.Reasons = append(r.Reasons, admin.Reason{Because: why, Detail: details[why]})
 	}

@@ -170,8 +170,8 @@ func (c *devCmd) furnish(ctx context.Context, h *house) (err error) {
 	if err := h.folder(c.Data); err != nil {
 		return err
 	}
-	if h.redis, err = miniredis.Run(); err != nil {
-		return fmt.Errorf("embedded redis: %w", err)
+	if h.redis, err = demo.OpenStore(); err != nil {
+		return err
 	}
 	h.Site.Redis = h.redis.Addr()
 	rdb := redis.NewClient(&redis.Options{Addr: h.redis.Addr()})

@@ -110,13 +110,19 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	}
 	defer desk.close(log)
 	restored := follow.Restore() // the journal's lock keeps other edges out of data_dir
+	fleet, store, err := openFleet(cfg, rdb, table, log)
+	if err != nil {
+		return err
+	}
+	defer fleet.Close()
 	resolver := locate.New(locate.Options{})
 	defer resolver.Close()
 
 	edge, err := sipedge.New(sipedge.Parts{
-		Config: cfg, Table: table, Freshness: fresh, Clock: localClock{cfg.Clock.MaxError}, Log: log,
+		Config: cfg, Table: table, Freshness: fresh, Clock: store, Log: log,
 		Locator: resolver, Keeper: desk.journal, Adopted: desk.adopted, Metrics: observe.NewMetrics(sipedge.Words()),
 		Encoder: desk.encoder, Decisions: desk.decisions, CDRs: desk.cdrs, OnCall: h.onCall,
+		Schedules: fleet.Schedule, Serves: fleet.Serves,
 	})
 	if err != nil {
 		return err
@@ -129,11 +135,13 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	}
 	r.tokens = windows.SetTokens
 
+	began := time.Now()
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	g, inner := errgroup.WithContext(inner)
 	g.Go(func() error { return quietly(windows.Serve(inner)) })
 	g.Go(func() error { return quietly(follow.Follow(inner)) })
+	g.Go(func() error { return fleet.Run(inner) })
 	g.Go(func() error { return r.obey(inner) })
 	g.Go(func() error { return tuneMemoryFor(inner, table) })
 	g.Go(func() error {
@@ -142,6 +150,9 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 			log.Warn("redis is away: serving the numbers that were on disk", "numbers", table.Len(), "age", follow.Age().Round(time.Second))
 		} else if loading(ctx, follow, log) && table.Len() == 0 {
 			log.Warn("there are no numbers: every call is refused as number_unknown; import them, or correct redis.prefix", "prefix", cfg.Redis.Prefix)
+		}
+		if serves, why := joining(fleet, began, ctx.Done()); !serves && ctx.Err() == nil {
+			log.Warn("not a member of the fleet yet: calls are refused with 503 until it is", "why", why)
 		}
 		if err := edge.Open(ctx); err != nil {
 			return err
@@ -249,12 +260,6 @@ func quietly(err error) error {
 	}
 	return err
 }
-
-// localClock is this machine's clock, believed to within max_error.
-type localClock struct{ maxError time.Duration }
-
-// Now implements sipedge.Clock.
-func (c localClock) Now() routing.Interval { return routing.Around(time.Now(), c.maxError) }
 
 // reloader puts a new configuration into force: as a whole, or not at all.
 type reloader struct {

@@ -132,7 +132,7 @@ func (r *Runner) Serves() (bool, string) {
 	case !v.Recovered:
 		return false, "the store is not recovered: " + v.Blocked.Error()
 	case v.Pending != nil:
-		return false, fmt.Sprintf("revision %d waits for %v", v.Pending.Number, v.Waiting)
+		return false, fmt.Sprintf("revision %d waits for %v: start what is missing, or, when it is really stopped, cutoverctl edges declare-off", v.Pending.Number, v.Waiting)
 	}
 	return false, "this edge has not joined the fleet yet"
 }

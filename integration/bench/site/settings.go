@@ -35,6 +35,7 @@ sip:
 		}
 	}
 	fmt.Fprintf(&b, `redis: { mode: standalone, addresses: [ "%s" ], prefix: bench }
+cutover: { init: auto }
 routes:
   - { id: legacy, authority: legacy, gateways: [ { id: legacy-1, uri: "sip:%s" } ], probe: { method: none } }
   - { id: speakops, authority: speakops, gateways: [ { id: speakops-1, uri: "sip:%s" } ], probe: { method: none } }

@@ -54,6 +54,7 @@ sip:
     - { name: udp, transport: udp, address: "LISTEN" }
     - { name: tcp, transport: tcp, address: "LISTEN" }
 redis: { addresses: [ "REDIS" ], prefix: PREFIX }
+cutover: { init: auto }
 trunks:
   - id: local
     profile: generic

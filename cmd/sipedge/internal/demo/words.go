@@ -32,6 +32,8 @@ var why = map[routing.Because]string{
 	routing.RolledBack:            "its cutover was rolled back",
 	routing.ClockUncertain:        "the clock cannot tell yet on which side of a cutover it stands",
 	routing.ClockTooWide:          "the clock is too uncertain to decide here",
+	routing.RevisionUnresolved:    "a change of its cutover is under way, and where old and new disagree nobody answers yet",
+	routing.SettledOverRecord:     "its record contradicts a cutover that is settled, and the cutover holds",
 	routing.OverrideBlock:         "an operator has blocked it",
 	routing.OverrideForceLegacy:   "an operator sends it to legacy",
 	routing.OverrideForceSpeakOps: "an operator sends it to SpeakOps",
