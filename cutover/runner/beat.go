@@ -76,7 +76,7 @@ func (r *Runner) Beat() Beat {
 	c, pair := r.opts.Clock.Status(), r.Pair()
 	b := Beat{
 		Edge: r.Self(), At: r.opts.Clock.Now().Mid().UTC(), Generation: *r.promised.Load(), ClockError: c.Error, ClockOffset: c.Offset,
-		Trip: r.pace.slowest(), Fsync: r.paper.slowest(),
+		Trip: r.pace.slowest(), Fsync: r.paper.fsync.slowest(),
 	}
 	b.Serving, b.Why = r.Serves()
 	if pair.Committed != nil {

@@ -164,24 +164,6 @@ func (r *Runner) shorten() {
 	}
 }
 
-// pace remembers how slow the store has been of late.
-type pace struct {
-	mu   sync.Mutex
-	trip time.Duration
-}
-
-func (p *pace) took(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.trip = max(d, p.trip-p.trip/64)
-}
-
-func (p *pace) slowest() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.trip
-}
-
 // said keeps a trouble that lasts from filling the log: it is told when it
 // begins, when it changes, and when it is over.
 type said struct {

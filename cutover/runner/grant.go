@@ -103,6 +103,7 @@ func (r *Runner) publish(w cutover.Publish) error {
 	was := r.Pair().Committed
 	r.book.Store(book)
 	r.serving.Store(w.Serving)
+	r.witness.learn(w.Pair.Committed)
 	if now := w.Pair.Committed; now != nil && (was == nil || was.ID != now.ID) {
 		r.log.Info("cutover: a revision is in force", "revision", now.Number, "id", now.ID, "cutovers", len(now.Schedule), "members", len(now.Members))
 	}
@@ -200,7 +201,7 @@ func (r *Runner) unfit(f cutover.Fleet) string {
 	if c.Error > r.opts.MaxError {
 		return fmt.Sprintf("its clock may be wrong by %v, more than clock.max_error %v: see the link to the store, and its clock", c.Error.Round(time.Microsecond), r.opts.MaxError)
 	}
-	trip, fsync := r.pace.slowest(), r.paper.slowest()
+	trip, fsync := r.pace.slowest(), r.paper.fsync.slowest()
 	if need := 2*c.Error + busy + trip + fsync; need > f.Guard {
 		return fmt.Sprintf("it needs a guard of %v (twice its clock error %v, a poll of %v, a round trip of %v, an fsync of %v) and the fleet's is %v",
 			need.Round(time.Microsecond), c.Error.Round(time.Microsecond), busy, trip.Round(time.Microsecond), fsync.Round(time.Microsecond), f.Guard)

@@ -24,9 +24,10 @@ type paper struct {
 	entries []cutover.Entry // as read at the opening
 	disk    *journal.Lists
 
+	fsync pace // of making an entry durable
+
 	mu    sync.Mutex
 	lists map[cutover.ListID]cutover.List // those on disk that are in use
-	fsync time.Duration                   // the slowest of late
 }
 
 // rewriteAfter is the number of entries beyond which the journal is shortened.
@@ -110,9 +111,7 @@ func (p *paper) keep(e cutover.Entry, before cutover.Edge) error {
 	if errors.As(err, &doubt) {
 		err = p.rewrite(before, text)
 	}
-	p.mu.Lock()
-	p.fsync = max(time.Since(began), p.fsync-p.fsync/16)
-	p.mu.Unlock()
+	p.fsync.took(time.Since(began))
 	return err
 }
 
@@ -127,13 +126,6 @@ func (p *paper) rewrite(e cutover.Edge, more ...[]byte) error {
 		all = append(all, text)
 	}
 	return p.Rewrite(append(all, more...))
-}
-
-// slowest is how long the disk took at most, of late.
-func (p *paper) slowest() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.fsync
 }
 
 // list finds a list in memory, or on disk.

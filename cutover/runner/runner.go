@@ -60,8 +60,9 @@ type Runner struct {
 	self     atomic.Pointer[cutover.MemberID]
 	promised atomic.Pointer[cutover.Generation]
 	view     atomic.Pointer[View] // what is known of the store, for people
-	wake     chan struct{}        // look at the store now
-	beat     chan struct{}        // tell the fleet now
+	witness  witness
+	wake     chan struct{} // look at the store now
+	beat     chan struct{} // tell the fleet now
 
 	// The rest belongs to the goroutine of follow.
 	edge    cutover.Edge
@@ -146,6 +147,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return r.follow(ctx, store) })
 	g.Go(func() error { return r.beats(ctx) })
+	g.Go(func() error { return r.copying(ctx) })
+	g.Go(func() error { return r.testify(ctx) })
 	return g.Wait()
 }
 
