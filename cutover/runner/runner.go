@@ -44,6 +44,8 @@ type Options struct {
 	Poll time.Duration
 	// Files is the file system (the kernel's).
 	Files records.Files
+	// Webhooks are told of the journal.
+	Webhooks []Webhook
 	// Tells adds to the heartbeat what other rooms know; nil adds nothing.
 	Tells func(*Beat)
 }
@@ -149,6 +151,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	g.Go(func() error { return r.beats(ctx) })
 	g.Go(func() error { return r.copying(ctx) })
 	g.Go(func() error { return r.testify(ctx) })
+	for _, h := range r.opts.Webhooks {
+		g.Go(func() error { return r.hooks(ctx, h) })
+	}
 	return g.Wait()
 }
 

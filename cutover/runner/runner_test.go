@@ -98,7 +98,7 @@ func some(t testing.TB, n int) (cutover.List, table) {
 	return l, records
 }
 
-var fleet = cutover.Fleet{Guard: 300 * time.Millisecond, Lead: 700 * time.Millisecond, PrepareTimeout: 2 * time.Second}
+var fleet = cutover.Fleet{Guard: 900 * time.Millisecond, Lead: 1900 * time.Millisecond, PrepareTimeout: 3 * time.Second}
 
 // member is one edge of a fleet, with what stopping it takes.
 type member struct {
@@ -108,7 +108,7 @@ type member struct {
 	logs *strings.Builder
 }
 
-func startMember(t testing.TB, s *store, name, dir string, records cutover.Records, auto bool) *member {
+func startMember(t testing.TB, s *store, name, dir string, records cutover.Records, auto bool, hooks ...Webhook) *member {
 	t.Helper()
 	rdb := redis.NewClient(&redis.Options{Addr: s.addr(), MaxRetries: -1, DialTimeout: 300 * time.Millisecond})
 	chain, err := ledger.New(rdb, "speakops", ledger.Options{})
@@ -120,7 +120,7 @@ func startMember(t testing.TB, s *store, name, dir string, records cutover.Recor
 		t.Fatal(err)
 	}
 	r, err := Open(Options{Edge: name, Dir: dir, Chain: chain, Clock: c, Records: records, Log: slog.New(slog.DiscardHandler), Fleet: fleet,
-		Auto: auto, SampleEvery: 100 * time.Millisecond, Poll: 20 * time.Millisecond})
+		Webhooks: hooks, Auto: auto, SampleEvery: 100 * time.Millisecond, Poll: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,11 +157,11 @@ func until(t testing.TB, what string, ok func() bool) {
 }
 
 // three edges on one store, all of them members.
-func three(t testing.TB, s *store, records cutover.Records) []*member {
+func three(t testing.TB, s *store, records cutover.Records, hooks ...Webhook) []*member {
 	t.Helper()
 	var all []*member
 	for i := range 3 {
-		all = append(all, startMember(t, s, fmt.Sprintf("edge-%d", i+1), t.TempDir(), records, i == 0))
+		all = append(all, startMember(t, s, fmt.Sprintf("edge-%d", i+1), t.TempDir(), records, i == 0, hooks...))
 	}
 	until(t, "three members", func() bool {
 		for _, m := range all {
@@ -202,7 +202,7 @@ func TestACutoverFromArmToSettle(t *testing.T) {
 	list, records := some(t, 1000)
 	edges := three(t, s, records)
 	n := list.At(17)
-	at := edges[1].opts.Clock.Now().Latest.Add(1500 * time.Millisecond).Truncate(time.Microsecond)
+	at := edges[1].opts.Clock.Now().Latest.Add(2500 * time.Millisecond).Truncate(time.Microsecond)
 	c, err := edges[1].Arm(within(t, 10*time.Second), "anna", "c-1", list, routing.Legacy, at)
 	if err != nil || !c.Armed() || len(c.Confirmed) != 3 || !c.Differs.Equal(at) {
 		t.Fatalf("arm: %+v, %v", c, err)
