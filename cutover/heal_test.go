@@ -113,7 +113,7 @@ func (w *world) testify(b *box, o Obstacle) {
 			if err != nil {
 				w.fail("%v", err)
 			}
-			reports = append(reports, left.report())
+			reports = append(reports, left.Report())
 		}
 		for _, r := range reports {
 			switch r.Generation = b.Generation; {

@@ -61,7 +61,7 @@ func TestRule07ALostJournalBlocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	left.Generation = s.Generation
-	if err := s.Report(left.report()); err != nil {
+	if err := s.Report(left.Report()); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

@@ -137,7 +137,7 @@ func (e Edge) learns(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 	case s.Pending == nil:
 		// The generation recovered without this edge, a joiner, and may not know of
 		// the revision at all. Only the store can tell that from an old answer.
-		return e, []Effect{SendReport{e.report()}}
+		return e, []Effect{SendReport{e.Report()}}
 	case e.broken.breaks(overwrite) && s.Pending.ID != p.ID:
 		e.Pair.Prepared = nil
 		return e.considers(s, at)
@@ -145,7 +145,7 @@ func (e Edge) learns(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 	out := overdue(s, at)
 	switch {
 	case s.Pending.ID != p.ID:
-		out = append(out, SendReport{e.report()})
+		out = append(out, SendReport{e.Report()})
 	case !slices.Contains(s.Acked, e.Self):
 		out = append(e.ack(at), out...)
 	}
@@ -314,7 +314,7 @@ func (e Edge) journaled(seq uint64, at routing.Interval) (Edge, []Effect) {
 	var out []Effect
 	switch entry.Kind {
 	case KindPromised:
-		out = []Effect{SendReport{e.report()}}
+		out = []Effect{SendReport{e.Report()}}
 	case KindPrepared:
 		out = e.ack(at)
 	case KindCommitted, KindAborted, KindStanding:
@@ -348,15 +348,15 @@ func (e Edge) unjournaled(ev JournalFailed) (Edge, []Effect) {
 func (e Edge) reports(s *StoreSeen) []Effect {
 	var out []Effect
 	if !slices.Contains(s.Reported, e.Self) {
-		out = append(out, SendReport{e.report()})
+		out = append(out, SendReport{e.Report()})
 	}
 	return append(out, Recover{s.Generation})
 }
 
-// report is the durable part of the journal as evidence. It is only asked for
+// Report is the durable part of the journal as evidence. It is only asked for
 // while nothing is being written. A journal without a revision is evidence too:
 // an identity is made with its journal, so this one never prepared anything.
-func (e Edge) report() Report {
+func (e Edge) Report() Report {
 	r := Report{Member: e.Self, Generation: e.Generation, Committed: e.Pair.Committed, Prepared: e.Pair.Prepared, Over: e.Off, Stopped: e.Stopped}
 	for id := range e.Aborted {
 		r.Aborted = append(r.Aborted, id)

@@ -322,7 +322,7 @@ func (w *world) publish(n *node, f Publish) {
 
 // retire ends an identity; its journal stays with whoever asks for it.
 func (w *world) retire(n *node) {
-	n.old = append(n.old, n.edge.report())
+	n.old = append(n.old, n.edge.Report())
 	n.lives++
 	n.journal = []Entry{{Kind: KindBegun, Self: MemberID(fmt.Sprintf("%s~%d", n.name, n.lives))}}
 	for number, a := range w.ghost.base { // a new identity loads its table anew

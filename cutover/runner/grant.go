@@ -74,17 +74,24 @@ func (r *Runner) ask(ctx context.Context, store timekeeper, wish cutover.Effect)
 		if err := r.opts.Clock.Ask(ctx, store, answerWithin); err != nil {
 			return err
 		}
+		if err := r.vouch(ctx, w.Report.Generation); err != nil {
+			return err
+		}
 		return chain.Report(ctx, w.Report, r.view.Load().Head)
 	case cutover.Recover:
-		_, err := chain.Recover(ctx, w.Generation)
-		if err == nil {
+		_, err := chain.Recover(ctx, w.Generation, "")
+		var blocked cutover.Blocked
+		switch {
+		case err == nil:
 			r.log.Info("cutover: the store is recovered", "generation", w.Generation.String())
+		case errors.As(err, &blocked) && blocked[0].Why == cutover.WhyChain && r.alone():
+			return r.initialise(ctx, w.Generation.Number)
 		}
 		return err
 	case cutover.Join:
 		return r.join(ctx, w)
 	case cutover.DeclareOff:
-		_, err := chain.DeclareOff(ctx, w.Self, string(w.Self), "left", r.opts.Clock.Now().Latest)
+		_, err := chain.Leave(ctx, g, w.Self, w.Stopped)
 		return err
 	}
 	return fmt.Errorf("no hand for %T", wish)
@@ -114,17 +121,38 @@ func (r *Runner) publish(w cutover.Publish) error {
 // that may, the chain itself.
 func (r *Runner) generation(ctx context.Context, w cutover.Begin) error {
 	if r.opts.Auto && r.view.Load().Empty && r.edge.Pair.Committed == nil && r.edge.Generation == (cutover.Generation{}) {
-		_, _, err := r.opts.Chain.Init(ctx, w.Number, string(r.edge.Self))
-		if err == nil {
-			r.log.Info("cutover: a chain begins on a store that had none", "edge", r.edge.Self)
-		}
-		return err
+		return r.initialise(ctx, w.Number)
 	}
-	g, err := r.opts.Chain.Begin(ctx, w.Number)
+	g, err := r.opts.Chain.Begin(ctx, w.Number, w.Over, w.Life)
 	if err == nil {
 		r.log.Warn("cutover: the store is another one than before (restarted, promoted or emptied); a new generation begins", "generation", g.String())
 	}
 	return err
+}
+
+// initialise begins a chain by this edge's word: there never was one.
+func (r *Runner) initialise(ctx context.Context, number uint64) error {
+	_, _, err := r.opts.Chain.Init(ctx, number, string(r.edge.Self))
+	if err == nil {
+		r.log.Info("cutover: a chain begins on a store that had none", "edge", r.edge.Self)
+	}
+	return err
+}
+
+// hearSay is how long an edge that may begin a chain waits for others to report
+// one, when somebody has begun a generation before it.
+const hearSay = time.Second
+
+// alone says that this edge may begin a chain, and that nobody has told of one
+// for a while.
+func (r *Runner) alone() bool {
+	if !r.opts.Auto || r.edge.Pair.Committed != nil || r.edge.Pair.Prepared != nil {
+		return false
+	}
+	if r.lonely.IsZero() {
+		r.lonely = time.Now()
+	}
+	return time.Since(r.lonely) > hearSay
 }
 
 // join proposes the body that adds this edge and changes nothing else (rule 1).
@@ -149,7 +177,10 @@ func NewRevisionID() cutover.RevisionID {
 // retire ends this identity and begins another.
 func (r *Runner) retire(why string) {
 	r.serving.Store(false)
-	err := r.paper.aside(errors.New(why))
+	err := r.paper.remember(r.idle.Report())
+	if err == nil {
+		err = r.paper.aside(errors.New(why))
+	}
 	if err == nil {
 		err = r.paper.open()
 	}

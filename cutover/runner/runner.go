@@ -72,6 +72,7 @@ type Runner struct {
 	inspect *cutover.Inspect
 	pace    pace
 	said    said
+	lonely  time.Time // since when nobody has told of a chain
 	leave   atomic.Bool
 }
 
