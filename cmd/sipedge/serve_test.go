@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/speakops/sipedge/cmd/sipedge/internal/demo"
@@ -81,7 +80,10 @@ func readyz(t *testing.T, s demo.Site) (int, string) {
 // knew, and says how old they are.
 func TestServeWithoutRedis(t *testing.T) {
 	noLeaks(t)
-	store := miniredis.RunT(t)
+	store, err := demo.OpenStore()
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := site(t)
 	s.Redis = store.Addr()
 	rdb := redis.NewClient(&redis.Options{Addr: store.Addr()})
@@ -90,6 +92,9 @@ func TestServeWithoutRedis(t *testing.T) {
 	}
 	_ = rdb.Close()
 	edge, end := serving(t, s)
+	if code, body := readyz(t, s); code != http.StatusOK {
+		t.Fatalf("readyz: %d %s", code, body)
+	}
 	numbers := edge.Status().Numbers
 	if numbers == 0 {
 		t.Fatal("no numbers")

@@ -112,8 +112,8 @@ func (r *Runner) Fleet(ctx context.Context) ([]Beat, error) {
 // Serves says whether INVITEs may be taken (rule 12), and if not, why.
 //
 // A journal may be that of an identity which was declared off while the edge was
-// stopped. So the store is asked first, for a moment: when it is silent, the
-// journal holds.
+// stopped. So the store is asked first, for half a second: when it is silent,
+// the journal holds.
 func (r *Runner) Serves() (bool, string) {
 	switch {
 	case !r.asked.Load():

@@ -75,8 +75,8 @@ func (r *Runner) take(e cutover.Edge) {
 
 // follow reads the store over and over, and steps.
 func (r *Runner) follow(ctx context.Context, store timekeeper) error {
-	first := time.AfterFunc(answerWithin, func() { r.asked.Store(true) })
-	defer first.Stop()
+	silent := time.AfterFunc(answerWithin/4, func() { r.asked.Store(true) })
+	defer silent.Stop()
 	for ctx.Err() == nil {
 		began := time.Now()
 		asking, cancel := context.WithTimeout(ctx, answerWithin)
@@ -88,8 +88,8 @@ func (r *Runner) follow(ctx context.Context, store timekeeper) error {
 				r.step(ctx, store, cutover.Leave{})
 			}
 			r.step(ctx, store, s.StoreSeen)
-			r.asked.Store(true)
 		}
+		r.asked.Store(true)
 		r.look(ctx, store)
 		r.shorten()
 		wait := r.opts.Poll
