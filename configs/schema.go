@@ -167,13 +167,14 @@ type Limits struct {
 	SetupDeadline   time.Duration  `yaml:"setup_deadline"`
 	MaxCallDuration time.Duration  `yaml:"max_call_duration"`
 	PerNumber       NumberLimits   `yaml:"per_number"`
+	PerCaller       NumberLimits   `yaml:"per_caller"` // of one calling number, over all trunks
 	UnknownSource   UnknownSource  `yaml:"unknown_source"`
 	Overload        OverloadLimits `yaml:"overload"`
-	Shared          bool           `yaml:"shared"`
+	Shared          bool           `yaml:"shared"`           // trunk limits hold over all edges of the store together
 	PerSourceConns  int            `yaml:"per_source_conns"` // TCP and TLS connections per source address; default 64
 }
 
-// NumberLimits bounds calls to one public number; 0 is no limit.
+// NumberLimits bounds calls to one public number, or from one caller; 0 is no limit.
 type NumberLimits struct {
 	CPS        float64 `yaml:"cps"`
 	Concurrent int     `yaml:"concurrent"`

@@ -23,6 +23,7 @@ type Bucket struct {
 type pace struct {
 	interval int64 // nanoseconds per token
 	ahead    int64 // (burst - 1) intervals
+	closed   bool  // no tokens at all
 }
 
 // NewBucket makes a full bucket of cps tokens per second and burst tokens depth.
@@ -41,6 +42,40 @@ func (b *Bucket) init(start time.Time) {
 
 // Set changes the limits; what was spent stays spent.
 func (b *Bucket) Set(cps float64, burst int) { b.pace.Store(newPace(cps, burst)) }
+
+// Instant is a point in time that an argument brings.
+type Instant = time.Time
+
+// set is Set with the tokens kept that are in the bucket now, as many as the new
+// depth has room for. Tokens that are taken meanwhile by others may count to
+// either side, by one at most for each of them.
+func (b *Bucket) set(next *pace, now Instant) {
+	old := b.pace.Swap(next)
+	if next == nil || next.closed {
+		return
+	}
+	at := int64(now.Sub(b.start))
+	for {
+		full := b.full.Load()
+		tokens := old.tokens(full, at)
+		most := float64(next.ahead/next.interval + 1)
+		if old == nil {
+			tokens = most
+		}
+		moved := at + next.ahead + next.interval - int64(min(tokens, most)*float64(next.interval))
+		if b.full.CompareAndSwap(full, moved) {
+			return
+		}
+	}
+}
+
+// tokens is how many are in a bucket that will be full again at full.
+func (p *pace) tokens(full, at int64) float64 {
+	if p == nil || p.closed {
+		return 0
+	}
+	return max(0, float64(p.ahead+p.interval-max(full-at, 0))/float64(p.interval))
+}
 
 // newPace is nil when there is no limit.
 func newPace(cps float64, burst int) *pace {
@@ -85,7 +120,7 @@ func (b *Bucket) Take(now time.Time) bool {
 // take is the arithmetic: when the bucket will be full after one more token.
 func (p *pace) take(full, at int64) (int64, bool) {
 	full = max(full, at)
-	if full-at > p.ahead {
+	if p.closed || full-at > p.ahead {
 		return 0, false
 	}
 	return full + p.interval, true

@@ -184,7 +184,7 @@ func TestLimiter(t *testing.T) {
 	if d.Up() != 2 {
 		t.Errorf("%d up, want the 2 adopted", d.Up())
 	}
-	d.Set(Limits{})
+	d.Set(Limits{}, start)
 	if !d.Enter() || !d.Take(start) {
 		t.Error("without limits a call was refused")
 	}

@@ -7,17 +7,25 @@ import "sync/atomic"
 // concurrent use.
 type Gate struct {
 	up    atomic.Int64
-	limit atomic.Int64 // 0 is none
+	limit atomic.Int64 // 0 is none, -1 is a limit of no calls
 }
 
 // Set changes the limit; 0 or less is none.
 func (g *Gate) Set(limit int) { g.limit.Store(int64(max(limit, 0))) }
 
+// Lend changes the limit to a share, which may be no calls at all.
+func (g *Gate) Lend(share int) {
+	if share <= 0 {
+		share = -1
+	}
+	g.limit.Store(int64(share))
+}
+
 // Enter takes a place; false means that all are taken.
 func (g *Gate) Enter() bool {
 	for {
 		up, limit := g.up.Load(), g.limit.Load()
-		if limit > 0 && up >= limit {
+		if limit != 0 && up >= limit {
 			return false
 		}
 		if g.up.CompareAndSwap(up, up+1) {

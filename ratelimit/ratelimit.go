@@ -9,7 +9,11 @@
 // Nothing allocates after construction.
 package ratelimit
 
-import "time"
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // Limits bounds one door. Zero (or less) in a field means no limit there.
 type Limits struct {
@@ -46,6 +50,12 @@ func (v Verdict) String() string {
 type Limiter struct {
 	bucket Bucket
 	gate   Gate
+	asked  atomic.Uint64
+	denied [3]atomic.Uint64 // by Verdict
+
+	mu     sync.Mutex // of what follows; calls do not take it
+	limits Limits
+	share  *Share // nil: the whole
 }
 
 // NewLimiter makes a door whose bucket is full. start is the instant that all
@@ -54,25 +64,57 @@ type Limiter struct {
 func NewLimiter(l Limits, start time.Time) *Limiter {
 	d := new(Limiter)
 	d.bucket.init(start)
-	d.Set(l)
+	d.limits = l
+	d.bucket.Set(l.CPS, l.Burst)
+	d.gate.Set(l.Concurrent)
 	return d
 }
 
 // Set changes the limits, as a reload does. Calls that are up stay counted, and
-// those above a lowered limit stay up.
-func (d *Limiter) Set(l Limits) {
-	d.bucket.Set(l.CPS, l.Burst)
-	d.gate.Set(l.Concurrent)
+// those above a lowered limit stay up. A share in force keeps its proportion.
+func (d *Limiter) Set(l Limits, now Instant) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l == d.limits {
+		return
+	}
+	if s := d.share; s != nil {
+		d.share = &Share{Rate: scale(s.Rate, d.limits.CPS, l.CPS), Concurrent: scale(s.Concurrent, float64(d.limits.Concurrent), float64(l.Concurrent))}
+	}
+	d.limits = l
+	d.enforce(now)
 }
+
+func scale(share int64, from, to float64) int64 {
+	if !(from > 0) || !(to > 0) {
+		return 0
+	}
+	return int64(float64(share) * to / from)
+}
+
+// Limits are the whole limits, whatever share of them is in force.
+func (d *Limiter) Limits() Limits {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.limits
+}
+
+// Asked counts the calls that have asked Admit, and Denied those that were
+// refused with a Verdict.
+func (d *Limiter) Asked() uint64           { return d.asked.Load() }
+func (d *Limiter) Denied(v Verdict) uint64 { return d.denied[min(v, OverConcurrent)].Load() }
 
 // Admit asks for one call at once: a place and a token. A call refused for want
 // of a place costs no token, so a full trunk recovers the moment a call ends.
 func (d *Limiter) Admit(now time.Time) Verdict {
+	d.asked.Add(1)
 	if !d.gate.Enter() {
+		d.denied[OverConcurrent].Add(1)
 		return OverConcurrent
 	}
 	if !d.bucket.Take(now) {
 		d.gate.Leave()
+		d.denied[OverRate].Add(1)
 		return OverRate
 	}
 	return Admitted

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/speakops/sipedge/configs"
+	"github.com/speakops/sipedge/ratelimit/shared"
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/routing/feed"
 	"github.com/speakops/sipedge/sipedge"
@@ -127,6 +128,10 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	if err != nil {
 		return err
 	}
+	shares, err := shared.New(rdb, cfg.Redis.Prefix, cfg.Edge.ID, shared.Options{Log: log})
+	if err != nil {
+		return badConfig{err}
+	}
 	r := &reloader{edge: edge, load: h.reload, log: log}
 	bus := admin.NewBus()
 	windows, err := openAdmin(ctx, cfg, edge, desk, r, bus, level, log)
@@ -143,6 +148,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	g.Go(func() error { return quietly(follow.Follow(inner)) })
 	g.Go(func() error { return fleet.Run(inner) })
 	g.Go(func() error { return r.obey(inner) })
+	g.Go(func() error { return shares.Run(inner, edge.Doors) })
 	g.Go(func() error { return tuneMemoryFor(inner, table) })
 	g.Go(func() error {
 		defer stop() // the rest goes on until the last call is through
@@ -154,6 +160,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		if serves, why := joining(fleet, began, ctx.Done()); !serves && ctx.Err() == nil {
 			log.Warn("not a member of the fleet yet: calls are refused with 503 until it is", "why", why)
 		}
+		_ = shares.Report(ctx, edge.Doors()) // what it could not learn it says itself
 		if err := edge.Open(ctx); err != nil {
 			return err
 		}
