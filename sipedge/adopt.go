@@ -29,6 +29,10 @@ func (e *Edge) readopt(list []records.Dialog) {
 		if d.held&records.HeldNumber != 0 {
 			d.pass = e.numbers.Adopt(r.PublicNumber)
 		}
+		if d.held&records.HeldCaller != 0 {
+			d.caller = e.callers.Adopt(r.CallerNumber)
+		}
+		d.session.insert = d.trunk != nil && d.trunk.sessionTimer
 		left := r.Expires.Sub(e.epoch)
 		s.mu.Lock()
 		s.remember(d, max(now, call.Instant(left)))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/speakops/sipedge/ratelimit"
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/gateway"
@@ -18,6 +17,7 @@ const maxTargets = 16
 // Reasons of the edge's own, beside those of routing.
 const (
 	becauseNumberLimit routing.Because = "number_limit"
+	becauseCallerLimit routing.Because = "caller_limit"
 	becauseEmergency   routing.Because = "emergency_number"
 	becauseHeldFull    routing.Because = "held_calls_full"
 	becauseLoop        routing.Because = "loop_detected"
@@ -31,8 +31,7 @@ func (s *shard) decide(inv *invite, now call.Instant) call.Event {
 	e := s.edge
 	if inv.emergency {
 		inv.decision = routing.Refuse(routing.NotOurs, becauseEmergency)
-		e.log.Error("emergency number dialled through a trunk: refused, it is never routed by table",
-			"trunk", inv.trunk.id, "call", inv.id.String(), "source", inv.source.String())
+		e.emergency(inv.trunk, inv.id, inv.source)
 		return s.decided(inv, call.Event{Kind: call.Refuse})
 	}
 	s.unhold(inv)
@@ -54,8 +53,8 @@ func (s *shard) decide(inv *invite, now call.Instant) call.Event {
 	case routing.KindRefuse:
 		return s.decided(inv, call.Event{Kind: call.Refuse})
 	}
-	if !s.numberAdmits(inv, now) {
-		inv.outcome, inv.refused = profile.NumberLimit, becauseNumberLimit
+	if why := s.numbersAdmit(inv, now); why != "" {
+		inv.outcome, inv.refused = profile.NumberLimit, why
 		return s.decided(inv, call.Event{Kind: call.Refuse})
 	}
 	inv.route = inv.world.routes[d.Route.ID]
@@ -84,21 +83,6 @@ func (s *shard) unhold(inv *invite) {
 		inv.held = false
 		s.edge.metrics.Held.Add(-1)
 	}
-}
-
-// numberAdmits charges the number's own limit, once per call.
-func (s *shard) numberAdmits(inv *invite, now call.Instant) bool {
-	if inv.numbered {
-		return true
-	}
-	if inv.asked.PSAP {
-		inv.pass = s.edge.numbers.Adopt(inv.decision.PublicNumber)
-		inv.numbered = true
-		return true
-	}
-	pass, v := s.edge.numbers.Admit(inv.decision.PublicNumber, s.edge.wall(now))
-	inv.pass, inv.numbered = pass, v == ratelimit.Admitted
-	return inv.numbered
 }
 
 // targeted lists the addresses of the chosen route in the order they are tried.

@@ -21,9 +21,12 @@ type dialog struct {
 	cseq   [2]uint32
 	trunk  *trunk
 	pass   ratelimit.Pass
-	held   records.Held
-	tag    []byte // the callee's: a fork of the same INVITE has another
-	taken  bool   // over from the journal
+	caller ratelimit.Pass
+	until  call.Instant // the longest it may last
+	session
+	held  records.Held
+	tag   []byte // the callee's: a fork of the same INVITE has another
+	taken bool   // over from the journal
 }
 
 // maxDialogs bounds the dialogs one edge remembers, as the journal does.
@@ -43,10 +46,12 @@ func (s *shard) answered(inv *invite, l *leg, m *message.Message, now call.Insta
 		s.edge.metrics.InFlight.Add(-1)
 	}
 	r := s.dialogRecord(inv, l, m, now)
-	d := &dialog{id: inv.id, trunk: inv.trunk, pass: inv.pass, held: r.Held, tag: bytes.Clone(m.ToTag)}
+	d := &dialog{id: inv.id, trunk: inv.trunk, pass: inv.pass, caller: inv.caller, held: r.Held, tag: bytes.Clone(m.ToTag)}
 	d.cseq[byCaller] = m.CSeq
-	inv.entered, inv.numbered = false, false
+	inv.entered, inv.numbered, inv.counted = false, false, false
+	d.session.insert = inv.trunk.sessionTimer
 	s.remember(d, now+call.Instant(inv.world.maxDuration))
+	s.agreed(d, inv, m, now)
 	var err error
 	if d.record, err = r.Append(make([]byte, 0, 512)); err != nil {
 		s.edge.log.Warn("dialog is not recorded", "call", inv.id.String(), "error", err)
@@ -62,6 +67,7 @@ func (s *shard) remember(d *dialog, until call.Instant) {
 	d.pos, d.due = -1, call.Never
 	s.dialogs[d.id] = d
 	s.edge.metrics.Dialogs.Add(1)
+	d.until, d.session.until = until, call.Never
 	s.timers.set(d, until)
 }
 
@@ -90,6 +96,9 @@ func (s *shard) dialogRecord(inv *invite, l *leg, m *message.Message, now call.I
 	}
 	if inv.numbered {
 		r.Held |= records.HeldNumber
+	}
+	if inv.counted {
+		r.Held |= records.HeldCaller
 	}
 	return r
 }
@@ -166,9 +175,14 @@ func (s *shard) endDialog(d *dialog, side records.Side, now call.Instant) {
 	s.edge.recordEnd(s, d, side, now)
 }
 
-// expire implements transaction: a call that lasts longer than any may is hung up.
+// expire implements transaction: a call that lasts longer than any may is hung
+// up, and so is one whose ends have stopped to say that it lives.
 func (d *dialog) expire(s *shard, now call.Instant) {
-	s.hangUp(d, now)
+	why := overDuration
+	if now < d.until {
+		why = overSession
+	}
+	s.hangUp(d, why, now)
 	s.endDialog(d, records.ByEdge, now)
 }
 
@@ -184,6 +198,9 @@ func (d *dialog) gone(s *shard) {
 	}
 	if d.held&records.HeldNumber != 0 {
 		s.edge.numbers.Leave(d.pass)
+	}
+	if d.held&records.HeldCaller != 0 {
+		s.edge.callers.Leave(d.caller)
 	}
 }
 
@@ -207,6 +224,7 @@ func (s *shard) noteTarget(inv *invite, m *message.Message) {
 	if d == nil || !d.owns(inv.dialogue.token.Direction, m) {
 		return
 	}
+	s.refreshed(d, m, s.edge.now())
 	var r records.Dialog
 	if r.Decode(d.record) != nil {
 		return

@@ -82,6 +82,7 @@ type Edge struct {
 	gateways *gateway.Keeper
 	keeper   records.Keeper
 	numbers  *ratelimit.Numbers
+	callers  *ratelimit.Numbers
 	guard    guard
 	bigTCP   overTCPFailures
 	meter    meter
@@ -105,8 +106,9 @@ const (
 	draining
 )
 
-// numbersTracked bounds the public numbers whose limits are tracked at once.
-const numbersTracked = 1 << 17
+// numbersTracked bounds the public numbers whose limits are tracked at once, and
+// the callers: more than there can be calls, so that no call is without a place.
+const numbersTracked = 1 << 18
 
 // New makes an edge of its parts. It is not ready and has no sockets before Open.
 func New(p Parts) (*Edge, error) {
@@ -118,7 +120,8 @@ func New(p Parts) (*Edge, error) {
 	e.guard.open = map[guardKey]int32{}
 	e.bigTCP.until = map[netip.AddrPort]call.Instant{}
 	e.bgCtx, e.bgStop = context.WithCancel(context.Background())
-	e.numbers = ratelimit.NewNumbers(numberLimits(p.Config), numbersTracked, e.epoch)
+	e.numbers = ratelimit.NewNumbers(numberLimits(p.Config.Limits.PerNumber), numbersTracked, e.epoch)
+	e.callers = ratelimit.NewNumbers(numberLimits(p.Config.Limits.PerCaller), numbersTracked, e.epoch)
 	e.gateways = gateway.New(gateway.Options{Locator: p.Locator, Asker: asker{e}, OnChange: e.gatewayChanged})
 	w, err := e.compile(p.Config, nil)
 	if err != nil {
@@ -149,8 +152,8 @@ func shardCount(n int) int {
 	return runtime.GOMAXPROCS(0)
 }
 
-func numberLimits(c *configs.Edge) ratelimit.Limits {
-	return ratelimit.Limits{CPS: c.Limits.PerNumber.CPS, Concurrent: c.Limits.PerNumber.Concurrent}
+func numberLimits(l configs.NumberLimits) ratelimit.Limits {
+	return ratelimit.Limits{CPS: l.CPS, Concurrent: l.Concurrent}
 }
 
 // Serve carries calls over the sockets that Open has bound until ctx ends, then drains: new calls are refused while
@@ -309,9 +312,10 @@ func (e *Edge) Reload(c *configs.Edge) error {
 	if err := e.certs.load(c); err != nil {
 		return err
 	}
-	e.numbers.Set(numberLimits(c))
+	e.numbers.Set(numberLimits(c.Limits.PerNumber))
+	e.callers.Set(numberLimits(c.Limits.PerCaller))
 	for i, t := range c.Trunks {
-		w.trunks[i].limits.Set(trunkLimits(t))
+		w.trunks[i].limits.Set(trunkLimits(t), time.Now())
 	}
 	e.gateways.Install(w.set)
 	e.world.Store(w)

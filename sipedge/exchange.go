@@ -19,7 +19,7 @@ type exchange struct {
 	method   message.Method
 	source   netip.AddrPort
 	toCaller bool
-	callID   callID // of the dialog a BYE ends
+	callID   callID // of its dialog
 	branch   branch
 	client   uint64
 	down     transport.Flow
@@ -63,8 +63,8 @@ func (s *shard) exchange(f transport.Flow, m *message.Message, w *world, p *pass
 	x.via = m.Via.Port
 	s.current = x
 	x.raw = s.hold(m.Raw)
+	x.callID = p.token.Call
 	if m.Method == message.BYE {
-		x.callID = p.token.Call
 		s.bye(p, m, now)
 	}
 	o := origin{via: &m.Via, source: f.Peer, flow: f, callID: m.CallID, class: classOther, loop: s.loopOf(m)}
@@ -108,6 +108,7 @@ func (s *shard) grantExchange(x *exchange, ef call.Effect, m *message.Message, n
 			}
 			return
 		}
+		s.refreshedBy(x, m, now)
 		s.relayExchange(x, m, ef.Code)
 	case call.Respond:
 		if x.done != nil {

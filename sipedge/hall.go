@@ -13,7 +13,7 @@ import (
 
 // hall receives an INVITE that begins a call: who sends it, may it, and whom
 // does it call? Refusals before the decision are stateless.
-func (s *shard) hall(f transport.Flow, m *message.Message, w *world, sibling transaction, key, id uint64, now call.Instant) {
+func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uint64, now call.Instant) {
 	t := w.trunkOf(f, s.edge.namesOf(f))
 	if t == nil {
 		s.edge.strangeInvite(f)
@@ -30,17 +30,23 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, sibling tra
 		s.turnAway(f, m, t, profile.Loop, becauseLoop)
 		return
 	}
-	if s.merged(sibling, f) && !s.spiral(m, w) {
+	if s.merged(key, f) && !s.spiral(m, w) {
 		s.edge.meter.fault()
 		s.answer(f, m, 482, "Merged Request", nil)
 		return
 	}
-	psap := t.psap && profile.PSAPCallback(m)
-	if o, because, full := s.full(t, psap, now); full {
+	asked, emergency := s.asked(m, t)
+	if o, because, full := s.full(t, asked.PSAP, now); full {
+		if emergency && o != profile.Draining {
+			// A limit is no reason to be quiet about it.
+			s.edge.emergency(t, callID{}, f.Peer)
+			o, because = profile.NotOurs, becauseEmergency
+		}
 		s.turnAway(f, m, t, o, because)
 		return
 	}
 	inv := s.admit(f, m, w, t, key, id, now)
+	inv.asked, inv.emergency = asked, emergency
 	inv.origin.class, inv.origin.loop = classInvite, loop
 	s.trying(inv, m)
 	s.step(inv, s.decide(inv, now), nil, now)
@@ -83,7 +89,6 @@ func (s *shard) admit(f transport.Flow, m *message.Message, w *world, t *trunk, 
 	inv.entered, inv.inflight = true, true
 	s.edge.metrics.InFlight.Add(1)
 	inv.call.Begin(now, f.Proto != transport.UDP, w.setup)
-	inv.asked, inv.emergency = s.asked(m, t)
 	return inv
 }
 
@@ -131,10 +136,16 @@ func (s *shard) preloaded(m *message.Message, w *world) (code int, reason string
 }
 
 // merged recognises a request that came on two ways (section 8.2.2.2). From
-// another address of the trunk it is the provider's own retry, and a new call.
-func (s *shard) merged(sibling transaction, f transport.Flow) bool {
-	inv, ok := sibling.(*invite)
-	return ok && inv.call.State() == call.Proceeding && inv.source.Addr() == f.Peer.Addr()
+// another address of the trunk it is the provider's own retry, and a new call:
+// so there may be several under the key, and any of them counts.
+func (s *shard) merged(key uint64, f transport.Flow) bool {
+	for tx := s.servers[key]; tx != nil; tx = tx.head().next {
+		inv, ok := tx.(*invite)
+		if ok && inv.call.State() == call.Proceeding && inv.source.Addr() == f.Peer.Addr() {
+			return true
+		}
+	}
+	return false
 }
 
 // turnAway refuses without remembering: one datagram, and its ACK is absorbed.

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
 
@@ -159,7 +162,7 @@ func (s *shard) follow(m *message.Message, w *world, p *passage) bool {
 		switch {
 		case hop.addr == sealed.addr:
 			hop.proto = sealed.proto
-		case s.permitted(hop.addr.Addr(), w, p):
+		case s.permitted(hop.addr.Addr(), w, p) && s.speaksSIP(hop.addr, w, p):
 		case !rest && (ip.IsPrivate() || ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast()):
 			hop = sealed
 		default:
@@ -274,6 +277,37 @@ func (s *shard) permitted(a netip.Addr, w *world, p *passage) bool {
 		}
 	}
 	return false
+}
+
+// speaksSIP says whether SIP is to be expected behind a port of the side the
+// request goes to: where a gateway is configured, where SIP lives, or where the
+// peer itself has said. Any port of a gateway's machine would let a trunk write
+// to its other services. Where the dialog is not remembered (another edge
+// answered it) a peer's word is not known, and only the system's ports are out.
+func (s *shard) speaksSIP(at netip.AddrPort, w *world, p *passage) bool {
+	if port := at.Port(); port == 5060 || port == 5061 || port == p.token.Hop.Port() {
+		return true
+	}
+	if p.token.Direction == token.ToCallee {
+		for _, h := range w.gateways {
+			targets, _ := w.set.Targets(h.index, s.targets[:0])
+			s.targets = targets[:0]
+			if slices.ContainsFunc(targets, func(t gateway.Target) bool { return t.Addr == at }) {
+				return true
+			}
+		}
+	}
+	d := s.dialogs[p.token.Call]
+	var r records.Dialog
+	if d == nil || r.Decode(d.record) != nil {
+		return at.Port() >= 1024
+	}
+	end := &r.Callee
+	if p.token.Direction == token.ToCaller {
+		end = &r.Caller
+	}
+	text := ":" + strconv.Itoa(int(at.Port()))
+	return bytes.Contains(end.Contact, []byte(text)) || bytes.Contains(end.Routes, []byte(text))
 }
 
 // insideEdit is what an in-dialog request loses and gains.

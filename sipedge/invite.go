@@ -57,6 +57,8 @@ type invite struct {
 	entered  bool // counts in the trunk's concurrency
 	pass     ratelimit.Pass
 	numbered bool // counts in the number's concurrency
+	caller   ratelimit.Pass
+	counted  bool // counts in the caller's concurrency
 }
 
 // plan is one target with the gateway it belongs to.
@@ -150,6 +152,10 @@ func (s *shard) release(inv *invite) {
 	if inv.numbered {
 		inv.numbered = false
 		s.edge.numbers.Leave(inv.pass)
+	}
+	if inv.counted {
+		inv.counted = false
+		s.edge.callers.Leave(inv.caller)
 	}
 }
 

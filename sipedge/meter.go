@@ -28,7 +28,7 @@ func (m *meter) fault() { m.faults.Add(1) }
 func Words() observe.Words {
 	return observe.Words{
 		Because: append(routing.Reasons(),
-			becauseNumberLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseInflight, becauseDialogs),
+			becauseNumberLimit, becauseCallerLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseInflight, becauseDialogs),
 		Outcomes: profile.OutcomeNames(),
 		Results:  []string{resultAnswered, resultSilent, resultStalled, resultUnreachable, resultFailed, resultRejected, resultRang},
 		Panics:   []string{"shard", "admin"},
@@ -49,6 +49,11 @@ const (
 // flood writes a line of which a peer decides how often it comes.
 func (e *Edge) flood(key, msg string, attrs ...slog.Attr) {
 	e.floods.Log(context.Background(), slog.LevelWarn, key, msg, attrs...)
+}
+
+// alarm is a flood's line at the level that wakes somebody.
+func (e *Edge) alarm(key, msg string, attrs ...slog.Attr) {
+	e.floods.Log(context.Background(), slog.LevelError, key, msg, attrs...)
 }
 
 // drops yields what was dropped or refused before a call came of it.

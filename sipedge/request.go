@@ -15,7 +15,7 @@ import (
 // first for what belongs to a transaction in any case (ACK, CANCEL).
 func (s *shard) request(f transport.Flow, m *message.Message, now call.Instant) {
 	key, id := s.txKey(m), s.txID(&m.Via)
-	match, sibling := s.find(key, id)
+	match := s.find(key, id)
 	switch {
 	case match != nil:
 		s.belongs(match, f, m, now)
@@ -42,7 +42,7 @@ func (s *shard) request(f transport.Flow, m *message.Message, now call.Instant) 
 	switch m.Method {
 	case message.ACK: // without a To tag it acknowledges nothing
 	case message.INVITE:
-		s.hall(f, m, w, sibling, key, id, now)
+		s.hall(f, m, w, key, id, now)
 	case message.OPTIONS:
 		s.options(f, m, w)
 	default:

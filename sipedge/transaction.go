@@ -74,16 +74,14 @@ func (s *shard) txID(v *message.Via) uint64 {
 	return maphash.Bytes(s.seed, b)
 }
 
-// find is the transaction with this key and id, and any other one under the key.
-func (s *shard) find(key, id uint64) (match, sibling transaction) {
+// find is the transaction with this key and id, nil for none.
+func (s *shard) find(key, id uint64) transaction {
 	for tx := s.servers[key]; tx != nil; tx = tx.head().next {
 		if tx.head().id == id {
-			match = tx
-		} else {
-			sibling = tx
+			return tx
 		}
 	}
-	return match, sibling
+	return nil
 }
 
 // adopt makes tx findable.

@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,25 @@ func TestMergedRequest(t *testing.T) {
 	})
 }
 
+// Two calls under one Call-ID may be in progress, one of each address: a copy of
+// either is merged, whichever came last.
+func TestMergedAmongSeveral(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, second, s1 := h.Caller(), h.Who("caller2", "192.0.2.101:5060"), h.S1()
+		c, _ := h.Offer(caller, s1, speakops)
+		second.SendRaw(strings.Replace(c.Invite, "Via: SIP/2.0/UDP 192.0.2.100:5060;branch=z9hG4bK", "Via: SIP/2.0/UDP 192.0.2.101:5060;branch=z9hG4bKretry", 1))
+		second.Want("100")
+		s1.Want("INVITE")
+		for i, branch := range []string{"z9hG4bKone", "z9hG4bKtwo"} {
+			caller.SendRaw(strings.Replace(c.Invite, "branch="+c.branch, "branch="+branch, 1))
+			caller.Want("482")
+			second.SendRaw(strings.Replace(c.Invite, "Via: SIP/2.0/UDP 192.0.2.100:5060;branch="+c.branch, fmt.Sprintf("Via: SIP/2.0/UDP 192.0.2.101:5060;branch=z9hG4bKx%d", i), 1))
+			second.Want("482")
+		}
+		s1.Silent()
+	})
+}
+
 func TestRetryFromTheSecondAddress(t *testing.T) {
 	Run(t, func(h *H) {
 		caller, second, s1 := h.Caller(), h.Who("caller2", "192.0.2.101:5060"), h.S1()
@@ -209,6 +229,8 @@ func TestForgedAndMutated(t *testing.T) {
 		forge("481", ";tag="+c.Tag, ";tag=mallory")                               // of another dialog
 		forge("403", "BYE sip:s1@203.0.113.1:5060", "BYE sip:s1@192.0.2.77:5060") // a target that is no gateway's
 		forge("403", "lr>\r\n", "lr>\r\nRoute: <sip:192.0.2.77;lr>\r\n")
+		forge("403", "BYE sip:s1@203.0.113.1:5060", "BYE sip:s1@203.0.113.1:6379") // the gateway's machine, not its SIP
+		forge("403", "BYE sip:s1@203.0.113.1:5060", "BYE sip:s1@203.0.113.2:25;transport=tcp")
 		s1.SendRaw(strings.ReplaceAll(c.InsideText("BYE"), "192.0.2.100:5060;branch", "203.0.113.1:5060;branch"))
 		s1.Want("403 BYE") // the caller's token from the callee's side
 		ack := strings.ReplaceAll(c.InsideText("ACK"), token, token[1:]+"A")

@@ -80,6 +80,72 @@ func TestNumberLimit(t *testing.T) {
 	}, "defaults: {", "limits: { per_number: { cps: 20, concurrent: 1 } }\ndefaults: {")
 }
 
+// One caller may not take what all have; callers without a number are not one.
+func TestCallerLimit(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1, l1 := h.Caller(), h.S1(), h.L1()
+		c, _ := h.Talk(caller, s1, speakops)
+		second := caller.Invite(legacy)
+		caller.Want("100")
+		final := caller.Want("486")
+		h.Check(final, "Reason", `Q.850;cause=17;text="caller_limit"`)
+		second.AckFailure(final)
+		h.Crash() // its place is taken over with the dialog
+		h.Start()
+		third := caller.Invite(legacy)
+		caller.Want("100")
+		third.AckFailure(caller.Want("486"))
+		h.HangUp(c, s1)
+		fourth, _ := h.Talk(caller, l1, legacy)
+		h.HangUp(fourth, l1)
+	}, "defaults: {", "limits: { per_caller: { concurrent: 1 } }\ndefaults: {")
+}
+
+// A call whose BYE was lost holds its place until nobody has refreshed its
+// session, not until the longest call is over.
+func TestLostByeIsFoundByTheSessionTimer(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1 := h.Caller(), h.S1()
+		c, invite := h.Offer(caller, s1, speakops, "Supported: timer", "Session-Expires: 600")
+		s1.Reply(invite, 200, "Session-Expires: 600;refresher=uac", "Require: timer")
+		c.Ack(caller.Want("200"))
+		s1.Want("ACK")
+		h.Quiet(9*time.Minute, caller, s1)
+		c.Inside("UPDATE", "Session-Expires: 600;refresher=uac", "Supported: timer")
+		s1.Reply(s1.Want("UPDATE"), 200, "Session-Expires: 600;refresher=uac")
+		caller.Want("200 UPDATE")
+		h.Quiet(9*time.Minute, caller, s1) // the refresh counts
+		c.Inside("INVITE", "Session-Expires: 600;refresher=uac", "Supported: timer")
+		caller.Want("100")
+		s1.Reply(s1.Want("INVITE"), 200, "Session-Expires: 600;refresher=uac")
+		c.Ack(caller.Want("200"))
+		s1.Want("ACK")
+		h.Quiet(9*time.Minute, caller, s1)
+		full := caller.Invite(speakops)
+		full.AckFailure(caller.Want("503")) // the call counts
+		h.After(100 * time.Second) // the session and its grace are over
+		down := s1.Want("BYE")
+		h.Check(down, "Reason", `Q.850;cause=102;text="session timer expired"`)
+		s1.Reply(down, 200)
+		caller.Reply(caller.Want("BYE"), 200)
+		h.CDR(`"hung_up_by":"edge"`)
+		next, _ := h.Talk(caller, s1, speakops)
+		h.HangUp(next, s1)
+	}, "  - id: caller\n", "  - id: caller\n    session_timer: insert\n    limits: { concurrent: 1 }\n")
+}
+
+// Where nobody agreed on a timer, nobody is hung up for it.
+func TestNoSessionTimerNoHangUp(t *testing.T) {
+	for _, mode := range []string{"insert", "transparent"} {
+		Run(t, func(h *H) {
+			caller, s1 := h.Caller(), h.S1()
+			c, _ := h.Talk(caller, s1, speakops)
+			h.Quiet(3*time.Hour, caller, s1)
+			h.HangUp(c, s1)
+		}, "  - id: caller\n", "  - id: caller\n    session_timer: "+mode+"\n")
+	}
+}
+
 const noOverride = "test_override: false"
 
 func TestBoomerang(t *testing.T) {

@@ -220,6 +220,24 @@ func TestProviderEmergencyNumbers(t *testing.T) {
 	}
 }
 
+// An emergency number over a trunk that is full is refused by name all the same,
+// and as loudly: a bare 503 would send it round.
+func TestProviderEmergencyNumberOverTheLimit(t *testing.T) {
+	edits := append(trunk("twilio", "US", believed+", diagnostics: true"), "    sources:", "    limits: { concurrent: 1 }\n    sources:")
+	Run(t, func(h *H) {
+		caller, s1 := h.Caller(), h.S1()
+		c, _ := h.Talk(caller, s1, speakops)
+		caller.SendRaw(providerInvite(t, "emergency_911"))
+		wait()
+		h.Check(caller.Want("404"), "Reason", `Q.850;cause=1;text="emergency_number"`)
+		s1.Silent()
+		if log := h.Log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "emergency number dialled") {
+			t.Errorf("refused quietly:\n%s", log)
+		}
+		h.HangUp(c, s1)
+	}, edits...)
+}
+
 // A PSAP that calls back is never refused for a limit; anybody else who says so is.
 func TestProviderPSAPCallback(t *testing.T) {
 	limits := []string{"    sources:", "    limits: { concurrent: 1 }\n    sources:",

@@ -32,6 +32,7 @@ type Held uint8
 const (
 	HeldTrunk  Held = 1 << iota // of its trunk's concurrent calls
 	HeldNumber                  // of its public number's
+	HeldCaller                  // of its caller's
 )
 
 // End is one side of a dialog, as a request sent to it must address it.

@@ -1,11 +1,42 @@
 package transport
 
 import (
+	"context"
+	"net"
+	"net/netip"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/speakops/sipedge/sipedge/message"
 )
+
+// A path that lost its ICMP would swallow every large INVITE if datagrams forbade
+// their fragmentation: no socket sets DF, of either family.
+func TestFragmentationIsAllowed(t *testing.T) {
+	for _, at := range []string{"127.0.0.1:0", "[::1]:0", "[::]:0"} {
+		ap := netip.MustParseAddrPort(at)
+		pc, err := kernel{}.ListenPacket(context.Background(), map[bool]string{true: "udp4", false: "udp"}[ap.Addr().Is4()], ap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := takeOver(pc.(*net.UDPConn))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.close()
+		if got, err := unix.GetsockoptInt(k.fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER); err != nil || got != unix.IP_PMTUDISC_DONT {
+			t.Errorf("%s: IP_MTU_DISCOVER is %d, %v", at, got, err)
+		}
+		if !k.six {
+			continue
+		}
+		if got, err := unix.GetsockoptInt(k.fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER); err != nil || got != unix.IPV6_PMTUDISC_DONT {
+			t.Errorf("%s: IPV6_MTU_DISCOVER is %d, %v", at, got, err)
+		}
+	}
+}
 
 func TestKernelDropsAreSeen(t *testing.T) {
 	hold := make(chan struct{})
