@@ -21,7 +21,7 @@ const (
 	becauseEmergency   routing.Because = "emergency_number"
 	becauseHeldFull    routing.Because = "held_calls_full"
 	becauseLoop        routing.Because = "loop_detected"
-	becauseInflight    routing.Because = "max_inflight"
+	becauseOverload    routing.Because = "overload"
 	becauseDialogs     routing.Because = "max_dialogs"
 )
 

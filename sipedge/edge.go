@@ -83,6 +83,7 @@ type Edge struct {
 	keeper   records.Keeper
 	numbers  *ratelimit.Numbers
 	callers  *ratelimit.Numbers
+	overload *ratelimit.Overload
 	guard    guard
 	bigTCP   overTCPFailures
 	meter    meter
@@ -118,6 +119,7 @@ func New(p Parts) (*Edge, error) {
 		e.metrics = observe.NewMetrics(Words())
 	}
 	e.guard.open = map[guardKey]int32{}
+	e.overload = ratelimit.NewOverload(p.Config.Limits.Overload.TargetQueueDelay, e.epoch)
 	e.bigTCP.until = map[netip.AddrPort]call.Instant{}
 	e.bgCtx, e.bgStop = context.WithCancel(context.Background())
 	e.numbers = ratelimit.NewNumbers(numberLimits(p.Config.Limits.PerNumber), numbersTracked, e.epoch)

@@ -20,6 +20,12 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 		s.answer(f, m, 403, "Forbidden", nil)
 		return
 	}
+	asked, emergency := s.asked(m, t)
+	if s.edge.shed(w, m) && !asked.PSAP && !emergency && s.edge.unready() == "" {
+		// Before everything that costs: a refusal is three datagrams at most.
+		s.turnAway(f, m, t, profile.Overload, becauseOverload)
+		return
+	}
 	if code, reason := s.preloaded(m, w); code != 0 {
 		s.edge.meter.fault()
 		s.answer(f, m, code, reason, nil)
@@ -35,7 +41,6 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 		s.answer(f, m, 482, "Merged Request", nil)
 		return
 	}
-	asked, emergency := s.asked(m, t)
 	if o, because, full := s.full(t, asked.PSAP, now); full {
 		if emergency && o != profile.Draining {
 			// A limit is no reason to be quiet about it.
@@ -48,6 +53,7 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 	inv := s.admit(f, m, w, t, key, id, now)
 	inv.asked, inv.emergency = asked, emergency
 	inv.origin.class, inv.origin.loop = classInvite, loop
+	s.edge.overload.Began()
 	s.trying(inv, m)
 	s.step(inv, s.decide(inv, now), nil, now)
 }
@@ -62,9 +68,6 @@ func (s *shard) full(t *trunk, psap bool, now call.Instant) (o profile.Outcome, 
 	if psap {
 		t.limits.Adopt()
 		return 0, "", false
-	}
-	if e.metrics.InFlight.Value() >= int64(e.world.Load().maxInflight) {
-		return profile.Overload, becauseInflight, true
 	}
 	if e.metrics.Dialogs.Value() >= maxDialogs {
 		return profile.Overload, becauseDialogs, true
@@ -157,6 +160,7 @@ func (s *shard) turnAway(f transport.Flow, m *message.Message, t *trunk, o profi
 
 // finalLines are the header lines of a final response of our own.
 func (s *shard) finalLines(t *trunk, a profile.Answer, because routing.Because) []byte {
+	a.RetryAfter = retryAfterSpread(a.RetryAfter, rand.Int64N)
 	s.lines = profile.AppendRetryAfter(s.lines[:0], a)
 	if t == nil || !t.diagnostics {
 		because = ""

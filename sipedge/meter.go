@@ -28,7 +28,7 @@ func (m *meter) fault() { m.faults.Add(1) }
 func Words() observe.Words {
 	return observe.Words{
 		Because: append(routing.Reasons(),
-			becauseNumberLimit, becauseCallerLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseInflight, becauseDialogs),
+			becauseNumberLimit, becauseCallerLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseOverload, becauseDialogs),
 		Outcomes: profile.OutcomeNames(),
 		Results:  []string{resultAnswered, resultSilent, resultStalled, resultUnreachable, resultFailed, resultRejected, resultRang},
 		Panics:   []string{"shard", "admin"},

@@ -214,6 +214,7 @@ func back(f transport.Flow, v *message.Via) transport.Flow {
 // respond sends a response back to where the request came from (section
 // 18.2.2): over the same connection, or a new one when that is gone.
 func (s *shard) respond(f transport.Flow, viaPort uint16, b []byte) {
+	b = s.feedback(b)
 	err := s.edge.layer.Send(f, b)
 	if err == nil || f.Proto == transport.UDP {
 		s.edge.sent(f, err)

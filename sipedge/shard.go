@@ -44,6 +44,7 @@ type shard struct {
 	token    []byte
 	contact  []byte
 	plain    []byte
+	patched  []byte
 	targets  []gateway.Target
 	events   []call.Event
 	effects  []call.Effect

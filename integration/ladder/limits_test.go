@@ -1,9 +1,13 @@
 package ladder
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/emiago/sipgo/sip"
 
 	"github.com/speakops/sipedge/routing"
 )
@@ -80,6 +84,88 @@ func TestNumberLimit(t *testing.T) {
 	}, "defaults: {", "limits: { per_number: { cps: 20, concurrent: 1 } }\ndefaults: {")
 }
 
+// An edge with all hands full refuses new calls before anything else, with a time
+// to come back; what belongs to a call goes on, and so does an emergency service
+// that calls back.
+func TestOverload(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1 := h.Caller(), h.S1()
+		c, _ := h.Talk(caller, s1, speakops)
+		ringing, invite := h.Ring(caller, s1, speakops) // the one place
+		told := map[string]bool{}
+		for range 20 {
+			refused := caller.Invite(speakops)
+			final := caller.Want("503") // no 100 before it
+			h.Check(final, "Reason", `Q.850;cause=42;text="overload"`)
+			told[Header(final, "Retry-After")] = true
+			refused.AckFailure(final)
+		}
+		for after := range told {
+			if n, _ := strconv.Atoi(after); n < 5 || n > 10 {
+				t.Errorf("Retry-After %q, want 5 to 10", after)
+			}
+		}
+		if len(told) < 2 {
+			t.Errorf("everybody is told to come back in the same second: %v", told)
+		}
+		ringing.Again()
+		caller.Want("180") // a call in progress is not refused, however often it is asked for
+		c.Inside("INFO")
+		s1.Reply(s1.Want("INFO"), 200)
+		caller.Want("200 INFO")
+		psap := caller.Invite(speakops, "Priority: psap-callback")
+		caller.Want("100")
+		back := s1.Want("INVITE")
+		s1.Reply(back, 486)
+		s1.Want("ACK")
+		psap.AckFailure(caller.Want("486"))
+		s1.Reply(invite, 486)
+		s1.Want("ACK")
+		ringing.AckFailure(caller.Want("486"))
+		next, _ := h.Talk(caller, s1, speakops)
+		h.HangUp(next, s1)
+		h.HangUp(c, s1)
+	}, "defaults: {", "limits: { overload: { max_inflight: 1 } }\ndefaults: {", "test_override: true,", "test_override: true, psap_callback: true,")
+}
+
+// A peer that offers overload control is told in every response how things are.
+func TestOverloadControlIsOffered(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1 := h.Caller(), h.S1()
+		c := caller.Invite(speakops)
+		caller.Want("100")
+		s1.Reply(s1.Want("INVITE"), 486)
+		s1.Want("ACK")
+		final := caller.Want("486")
+		if strings.Contains(Header(final, "Via"), "oc") {
+			t.Errorf("nobody asked: %s", Header(final, "Via"))
+		}
+		c.AckFailure(final)
+		for offered, want := range map[string]string{
+			`;oc;oc-algo="loss"`:       `;oc=0;oc-algo="loss";oc-validity=0;oc-seq=`,
+			`;oc;oc-algo="rate"`:       `;oc=0;oc-algo="rate";oc-validity=0;oc-seq=`,
+			`;oc;rport;oc-algo="loss"`: `;oc=0;oc-algo="loss";oc-validity=0;oc-seq=`,
+		} {
+			caller.calls++
+			text := strings.Replace(c.Invite, ";branch=", fmt.Sprintf("%s;branch=z9hG4bKoc%d", offered, caller.calls), 1)
+			caller.SendRaw(strings.ReplaceAll(text, c.ID, fmt.Sprintf("oc-%d", caller.calls)))
+			wait()
+			trying := caller.Want("100")
+			invite := s1.Want("INVITE")
+			if strings.Contains(Header(invite, "Via"), "oc=") {
+				t.Errorf("the gateway was told of the caller's load: %s", Header(invite, "Via"))
+			}
+			s1.Reply(invite, 486)
+			s1.Want("ACK")
+			for _, m := range []sip.Message{trying, caller.Want("486")} {
+				if via := headersOf(m, "Via")[0]; !strings.Contains(via, want) || strings.Contains(via, ";oc;") {
+					t.Errorf("offered %s: Via is %s, want %s", offered, via, want)
+				}
+			}
+		}
+	})
+}
+
 // One caller may not take what all have; callers without a number are not one.
 func TestCallerLimit(t *testing.T) {
 	Run(t, func(h *H) {
@@ -123,7 +209,7 @@ func TestLostByeIsFoundByTheSessionTimer(t *testing.T) {
 		h.Quiet(9*time.Minute, caller, s1)
 		full := caller.Invite(speakops)
 		full.AckFailure(caller.Want("503")) // the call counts
-		h.After(100 * time.Second) // the session and its grace are over
+		h.After(100 * time.Second)          // the session and its grace are over
 		down := s1.Want("BYE")
 		h.Check(down, "Reason", `Q.850;cause=102;text="session timer expired"`)
 		s1.Reply(down, 200)

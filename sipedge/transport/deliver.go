@@ -24,7 +24,8 @@ var faults = func() (f [gate.Reasons]message.Fault) {
 
 // datagram takes one datagram from the wire to the sink: size, standing, gate,
 // parser. Of a stranger's datagram nothing is looked at but its source.
-func (l *Layer) datagram(m *message.Message, listener uint8, b []byte, from netip.AddrPort) {
+// stamp is when the kernel got it, in nanoseconds of Unix time, 0 when unknown.
+func (l *Layer) datagram(m *message.Message, listener uint8, b []byte, from netip.AddrPort, stamp int64) {
 	f := Flow{Proto: UDP, Listener: listener, Peer: from}
 	defer l.rescue(f)
 	l.counters.Received[UDP].Add(1)
@@ -40,7 +41,20 @@ func (l *Layer) datagram(m *message.Message, listener uint8, b []byte, from neti
 	if len(b) > l.o.MaxDatagram && v.Action != gate.Drop {
 		v.Action, v.Reason = gate.Refuse, gate.TooLarge
 	}
+	l.waited(stamp)
 	l.deliver(f, m, v, b)
+}
+
+// waited tells how long a datagram has lain in the kernel. Where the wall clock
+// was stepped in between the answer is nonsense, and nobody hears it.
+func (l *Layer) waited(stamp int64) {
+	if stamp == 0 || l.o.Waited == nil {
+		return
+	}
+	at := time.Now()
+	if d := time.Duration(at.UnixNano() - stamp); d >= 0 && d < time.Minute {
+		l.o.Waited(d, at)
+	}
 }
 
 // deliver carries out the gate's verdict on one message.

@@ -89,6 +89,7 @@ type Options struct {
 	IdleTimeout    time.Duration                            // of a connection without messages (10 min; 15 s before its first message)
 	DialTimeout    time.Duration                            // (3 s)
 	QueueBytes     int                                      // bytes waiting on one connection (1 MiB)
+	Waited         func(d time.Duration, at time.Time)      // told how long a datagram of a known source has lain in the kernel (nobody)
 	Logf           func(level int, msg string, args ...any) // level is a slog.Level, args are its key-value pairs (discarded)
 }
 

@@ -91,8 +91,8 @@ func (s *socket) read() {
 // readSome reads until an error. It returns nil when the Layer closes.
 func (s *socket) readSome() error {
 	if s.kernel != nil {
-		return s.kernel.read(func(b []byte, from netip.AddrPort) {
-			s.l.datagram(&s.msg, s.listener, b, from)
+		return s.kernel.read(func(b []byte, from netip.AddrPort, stamp int64) {
+			s.l.datagram(&s.msg, s.listener, b, from, stamp)
 		})
 	}
 	buf := make([]byte, maxUDP)
@@ -103,14 +103,14 @@ func (s *socket) readSome() error {
 			if err != nil {
 				return err
 			}
-			s.l.datagram(&s.msg, s.listener, buf[:n], unmap(from))
+			s.l.datagram(&s.msg, s.listener, buf[:n], unmap(from), 0)
 			continue
 		}
 		n, from, err := s.pc.ReadFrom(buf)
 		if err != nil {
 			return err
 		}
-		s.l.datagram(&s.msg, s.listener, buf[:n], addrPort(from))
+		s.l.datagram(&s.msg, s.listener, buf[:n], addrPort(from), 0)
 	}
 	return nil
 }

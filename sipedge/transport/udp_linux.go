@@ -38,6 +38,14 @@ type kernelSocket struct {
 	iovs  [batchSize]unix.Iovec
 	names [batchSize]unix.RawSockaddrInet6 // large enough for both families
 	bufs  []byte
+	ctls  [batchSize]control
+}
+
+// control receives the one control message that is asked for: when the kernel
+// got the datagram (SO_TIMESTAMPNS).
+type control struct {
+	hdr  unix.Cmsghdr
+	time unix.Timespec
 }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2).
@@ -75,6 +83,7 @@ func takeOver(c *net.UDPConn) (*kernelSocket, error) {
 		h.Iov = &k.iovs[i]
 		h.SetIovlen(1)
 		h.Name = (*byte)(unsafe.Pointer(&k.names[i]))
+		h.Control = (*byte)(unsafe.Pointer(&k.ctls[i]))
 	}
 	return k, nil
 }
@@ -98,6 +107,8 @@ func (k *kernelSocket) tune() error {
 		unix.SetsockoptInt(k.fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT)
 	}
 	unix.SetsockoptInt(k.fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT)
+	// Without stamps the edge only does not know how long datagrams wait.
+	unix.SetsockoptInt(k.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	tv := unix.NsecToTimeval(int64(nap))
 	if err := unix.SetsockoptTimeval(k.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 		return err
@@ -121,7 +132,7 @@ func sharePort(rc syscall.RawConn) (err error) {
 }
 
 // read hands datagrams over until an error, net.ErrClosed when it is closed.
-func (k *kernelSocket) read(take func(b []byte, from netip.AddrPort)) error {
+func (k *kernelSocket) read(take func(b []byte, from netip.AddrPort, stamp int64)) error {
 	if !k.enter() {
 		return net.ErrClosed
 	}
@@ -136,7 +147,7 @@ func (k *kernelSocket) read(take func(b []byte, from netip.AddrPort)) error {
 			return errno
 		}
 		for i := range n {
-			take(k.bufs[i*maxUDP:][:k.msgs[i].len:maxUDP], k.source(i))
+			take(k.bufs[i*maxUDP:][:k.msgs[i].len:maxUDP], k.source(i), k.stamp(i))
 			if k.closed.Load() {
 				break
 			}
@@ -153,12 +164,23 @@ func (k *kernelSocket) recv() (int, syscall.Errno) {
 			break // never used, and those behind it neither
 		}
 		h.Namelen = unix.SizeofSockaddrInet6
+		h.SetControllen(int(unsafe.Sizeof(control{})))
 	}
 	n, _, errno := syscall.Syscall6(unix.SYS_RECVMMSG, uintptr(k.fd), uintptr(unsafe.Pointer(&k.msgs[0])), batchSize, unix.MSG_WAITFORONE, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
 	return int(n), 0
+}
+
+// stamp is when the kernel got datagram i, in nanoseconds of Unix time, 0 when it
+// does not say.
+func (k *kernelSocket) stamp(i int) int64 {
+	c := &k.ctls[i]
+	if int(k.msgs[i].hdr.Controllen) < int(unsafe.Sizeof(control{})) || c.hdr.Level != unix.SOL_SOCKET || c.hdr.Type != unix.SO_TIMESTAMPNS {
+		return 0
+	}
+	return c.time.Nano()
 }
 
 // source is where datagram i came from, IPv4 unmapped.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +36,37 @@ func TestFragmentationIsAllowed(t *testing.T) {
 		if got, err := unix.GetsockoptInt(k.fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER); err != nil || got != unix.IPV6_PMTUDISC_DONT {
 			t.Errorf("%s: IPV6_MTU_DISCOVER is %d, %v", at, got, err)
 		}
+	}
+}
+
+// How long a datagram lay in the kernel is known to the reader.
+func TestWaitsAreMeasured(t *testing.T) {
+	waits := make(chan time.Duration, 64)
+	block := make(chan struct{})
+	var once sync.Once
+	o := Options{
+		Listeners: []Listener{{Name: "a", Address: netip.MustParseAddrPort("127.0.0.1:0")}},
+		Waited:    func(d time.Duration, _ time.Time) { waits <- d; once.Do(func() { <-block }) },
+	}
+	l, err := Open(t.Context(), o, &echo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- l.Serve(t.Context()) }()
+	defer func() { l.Close(); <-done }()
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(l.Addr(0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.Write([]byte("not SIP, but longer than a keep-alive"))
+	first := <-waits
+	c.Write([]byte("this one waits until the reader is back"))
+	time.Sleep(100 * time.Millisecond)
+	close(block)
+	if second := <-waits; second < 90*time.Millisecond || second < first {
+		t.Errorf("a datagram waited 100 ms for its reader, and %v is known of it (%v of the one before)", second, first)
 	}
 }
 

@@ -20,11 +20,11 @@ func takeOver(c *net.UDPConn) (*kernelSocket, error) {
 	return nil, nil
 }
 
-func (*kernelSocket) read(func([]byte, netip.AddrPort)) error { return errors.ErrUnsupported }
-func (*kernelSocket) send([]byte, netip.AddrPort) error       { return errors.ErrUnsupported }
-func (*kernelSocket) room() int                               { return 0 }
-func (*kernelSocket) drops() uint32                           { return 0 }
-func (*kernelSocket) close()                                  {}
+func (*kernelSocket) read(func([]byte, netip.AddrPort, int64)) error { return errors.ErrUnsupported }
+func (*kernelSocket) send([]byte, netip.AddrPort) error              { return errors.ErrUnsupported }
+func (*kernelSocket) room() int                                      { return 0 }
+func (*kernelSocket) drops() uint32                                  { return 0 }
+func (*kernelSocket) close()                                         {}
 
 func sharePort(syscall.RawConn) error {
 	return errors.New("several sockets on one port need Linux; set sockets to 1")
