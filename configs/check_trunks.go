@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/speakops/sipedge/routing/e164"
@@ -48,12 +49,18 @@ func (c *checker) trunk(path string, t *Trunk) {
 // identification: a trunk must be told from every other sender by something.
 func (c *checker) identification(path string, t *Trunk, l *Listener) {
 	sources, subject := under(path, "sources"), under(path, "tls_subject")
+	if len(t.Sources) == 0 && t.Digest != nil && !c.reported(sources) {
+		c.mistake(sources, "a password alone does not admit: whoever may try it must come from somewhere",
+			`add sources; a wide one such as "0.0.0.0/0" is admitted over tcp and tls only`)
+	}
 	if len(t.Sources) == 0 && t.TLSSubject == "" && t.Digest == nil {
 		c.mistake(sources, "no sources and no tls_subject: no call could be recognised as this trunk's",
 			`add sources: [ "192.0.2.0/24" ] or tls_subject: NAME`)
 	}
 	for i, s := range t.Sources {
-		if s.Prefix.IsValid() && s.Prefix.Bits() == 0 {
+		if t.Digest != nil && s.Prefix.IsValid() && Wide(s.Prefix) {
+			c.wideDigest(at(sources, i), s, t, l)
+		} else if s.Prefix.IsValid() && s.Prefix.Bits() == 0 {
 			c.warn(at(sources, i), s.String()+" lets the whole world send calls on this trunk")
 		}
 	}
@@ -70,6 +77,24 @@ func (c *checker) identification(path string, t *Trunk, l *Listener) {
 		c.mistake(subject, "listener "+l.Name+" has no client_ca, so no client certificate is asked for", "add client_ca to the listener")
 	case l == nil && t.Listener == "" && !slices.ContainsFunc(c.edge.SIP.Listen, func(l Listener) bool { return l.Transport == "tls" && l.ClientCA != "" }):
 		c.mistake(subject, "no tls listener has a client_ca, so no client certificate is ever asked for", "add client_ca to a tls listener")
+	}
+}
+
+// Wide says that a source is no address of anybody in particular, less than a /24
+// or an IPv6 /48: who comes from there with a password must come by connection,
+// since a datagram's source can be forged.
+func Wide(p netip.Prefix) bool {
+	if p.Addr().Unmap().Is4() {
+		return p.Bits() < 24
+	}
+	return p.Bits() < 48
+}
+
+func (c *checker) wideDigest(path string, s Source, t *Trunk, l *Listener) {
+	streams := func(l Listener) bool { return l.Transport == "tcp" || l.Transport == "tls" }
+	if l != nil && !streams(*l) || l == nil && t.Listener == "" && !slices.ContainsFunc(c.edge.SIP.Listen, streams) {
+		c.mistake(path, s.String()+" with digest: so wide a source is admitted over tcp and tls only, and this trunk has no such listener",
+			"add or name a tcp or tls listener, or write narrower sources")
 	}
 }
 
@@ -117,6 +142,9 @@ func (c *checker) overlap(trunk, source, other int) {
 // meets says that nothing tells the two apart for the same source. A trunk that
 // names a listener or a certificate wins over one that does not.
 func (t *Trunk) meets(o *Trunk) bool {
+	if t.Digest != nil && o.Digest != nil && t.Digest.Username != o.Digest.Username && t.Digest.Realm == o.Digest.Realm {
+		return false
+	}
 	return t.Listener == o.Listener && t.TLSSubject == o.TLSSubject
 }
 

@@ -12,13 +12,6 @@ func (c *checker) notCarriedOut() {
 				c.warn(under(path, "hide"), "signalling is hidden, but the addresses in SDP are not, because this build relays no media")
 			}
 		}
-		if t.Digest != nil {
-			text := "this build challenges nobody"
-			if len(t.Sources) == 0 && t.TLSSubject == "" {
-				text += "; without sources or tls_subject no call is recognised as this trunk's"
-			}
-			c.warn(under(path, "digest"), text)
-		}
 	}
 	for i, r := range c.edge.Routes {
 		if r.Builtin != "" {
@@ -27,6 +20,7 @@ func (c *checker) notCarriedOut() {
 	}
 	c.later("media", c.given("media"), "this build relays no media; the section has no effect")
 	c.later("cutover.webhooks", len(c.edge.Cutover.Webhooks) > 0, "this build calls no webhooks")
+	c.later("limits.unknown_source.cps", c.edge.Limits.UnknownSource.CPS > 0, "this build answers no stranger; silence is all they get")
 	c.later("telemetry.otlp", c.edge.Telemetry.OTLP.Endpoint != "", "this build exports nothing over OTLP")
 	c.later("telemetry.hep", c.edge.Telemetry.HEP.Address != "", "this build mirrors nothing to Homer")
 	c.later("records.redis_stream", c.edge.Records.RedisStream, "this build writes no records to Redis")

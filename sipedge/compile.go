@@ -151,6 +151,9 @@ func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile,
 			stripIn: p.Inward(t.Trust.Identity), stripOut: p.Upstream(),
 			limits: keepLimits(before, t), stats: e.metrics.Trunk(routing.TrunkID(t.ID)),
 		}
+		if one.realm, one.user = proofOf(t); one.user != nil {
+			one.stripIn = p.Inward(t.Trust.Identity, "Proxy-Authorization") // it was for us
+		}
 		if one.hide {
 			one.stripOut = p.Upstream(hiddenHeaders...)
 		}
@@ -158,10 +161,10 @@ func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile,
 		for _, src := range t.Sources {
 			one.sources = append(one.sources, src.Prefix)
 			claims, _ := w.sources.Get(src.Prefix)
-			w.sources.Insert(src.Prefix, append(slices.Clone(claims), &claim{one, src.Port, at, t.TLSSubject}))
+			w.sources.Insert(src.Prefix, append(slices.Clone(claims), &claim{one, src.Port, at, t.TLSSubject, t.Digest != nil && configs.Wide(src.Prefix)}))
 		}
 		if len(t.Sources) == 0 && t.TLSSubject != "" {
-			w.byName = append(w.byName, &claim{one, 0, at, t.TLSSubject})
+			w.byName = append(w.byName, &claim{one, 0, at, t.TLSSubject, false})
 		}
 		w.trunks = append(w.trunks, one)
 		w.trunkByHash[one.hash] = one
@@ -244,7 +247,7 @@ func (w *world) hop(r *route, rc configs.Route, g configs.Gateway, index int, e 
 	if len(g.Egress.HeadersStrip) > 0 {
 		h.strip = map[*trunk]*message.HeaderSet{}
 		for _, t := range w.trunks {
-			h.strip[t] = t.profile.Inward(t.identity, g.Egress.HeadersStrip...)
+			h.strip[t] = t.profile.Inward(t.identity, append(slices.Clone(g.Egress.HeadersStrip), "Proxy-Authorization")...)
 		}
 	}
 	described := gateway.Gateway{

@@ -84,6 +84,7 @@ type Edge struct {
 	numbers  *ratelimit.Numbers
 	callers  *ratelimit.Numbers
 	overload *ratelimit.Overload
+	prover   prover
 	guard    guard
 	bigTCP   overTCPFailures
 	meter    meter
@@ -118,6 +119,7 @@ func New(p Parts) (*Edge, error) {
 	if e.metrics == nil {
 		e.metrics = observe.NewMetrics(Words())
 	}
+	e.prover.init()
 	e.guard.open = map[guardKey]int32{}
 	e.overload = ratelimit.NewOverload(p.Config.Limits.Overload.TargetQueueDelay, e.epoch)
 	e.bigTCP.until = map[netip.AddrPort]call.Instant{}

@@ -26,8 +26,11 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 		s.turnAway(f, m, t, profile.Overload, becauseOverload)
 		return
 	}
+	if t = s.proven(f, m, w, t, now); t == nil {
+		return
+	}
 	if code, reason := s.preloaded(m, w); code != 0 {
-		s.edge.meter.fault()
+		s.edge.refusal(t, refusedRoute, f)
 		s.answer(f, m, code, reason, nil)
 		return
 	}
@@ -37,7 +40,7 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 		return
 	}
 	if s.merged(key, f) && !s.spiral(m, w) {
-		s.edge.meter.fault()
+		s.edge.refusal(t, refusedMerged, f)
 		s.answer(f, m, 482, "Merged Request", nil)
 		return
 	}

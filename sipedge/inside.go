@@ -47,7 +47,11 @@ func (s *shard) inDialog(f transport.Flow, m *message.Message, w *world, key, id
 		return // an ACK is never answered; without a token it ends one of our own finals
 	}
 	if code != 0 {
-		s.edge.meter.fault()
+		why := refusedDialog
+		if code == 403 {
+			why = refusedForged
+		}
+		s.edge.refusal(w.trunkOf(f, s.edge.namesOf(f)), why, f)
 		s.answer(f, m, code, reason, nil)
 		return
 	}
@@ -134,7 +138,7 @@ func (s *shard) plausible(f transport.Flow, w *world, p *passage) bool {
 		return w.set.Owns(addr)
 	}
 	if t := w.trunkOf(f, s.edge.namesOf(f)); t != nil {
-		return t.hash == p.token.Trunk || p.trunk == nil || t.profile == p.trunk.profile
+		return t.hash == p.token.Trunk || p.trunk == nil || t.profile == p.trunk.profile || slices.Contains(w.trunksAt(f, s.edge.namesOf(f)), p.trunk)
 	}
 	_, former := w.formerSource(addr)
 	return former || p.trunk == nil

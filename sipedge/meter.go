@@ -8,6 +8,7 @@ import (
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge/observe"
 	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/transport"
 	"github.com/speakops/sipedge/sipedge/transport/gate"
 )
 
@@ -29,7 +30,7 @@ func Words() observe.Words {
 	return observe.Words{
 		Because: append(routing.Reasons(),
 			becauseNumberLimit, becauseCallerLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseOverload, becauseDialogs),
-		Outcomes: profile.OutcomeNames(),
+		Outcomes: append(profile.OutcomeNames(), refusalWords...),
 		Results:  []string{resultAnswered, resultSilent, resultStalled, resultUnreachable, resultFailed, resultRejected, resultRang},
 		Panics:   []string{"shard", "admin"},
 	}
@@ -45,6 +46,34 @@ const (
 	resultRejected    = "rejected"    // any other final
 	resultRang        = "rang"        // 18x, and given up without a final
 )
+
+// Refusals that are no outcome of a call, by the word they are counted under.
+const (
+	refusedPassword  = "password"
+	refusedRoute     = "preloaded_route"
+	refusedMerged    = "merged"
+	refusedRequest   = "bad_request"
+	refusedDialog    = "no_dialog"
+	refusedForged    = "forged"
+	refusedMethod    = "method"
+	refusedScanner   = "scanner"
+	refusedExtension = "extension"
+)
+
+var refusalWords = []string{refusedPassword, refusedRoute, refusedMerged, refusedRequest, refusedDialog, refusedForged, refusedMethod, refusedScanner, refusedExtension}
+
+// refusal counts one request that was refused for what it is, by trunk and
+// reason, and writes a sampled line; t is nil for a gateway's.
+func (e *Edge) refusal(t *trunk, why string, f transport.Flow) {
+	e.meter.fault()
+	id := "gateway"
+	if t != nil {
+		id = string(t.id)
+		t.stats.Refused(why)
+	}
+	e.flood(id+" "+why, "request refused",
+		slog.String(observe.KeyTrunk, id), slog.String(observe.KeyReason, why), slog.String(observe.KeySource, f.Peer.String()))
+}
 
 // flood writes a line of which a peer decides how often it comes.
 func (e *Edge) flood(key, msg string, attrs ...slog.Attr) {

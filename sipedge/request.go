@@ -31,6 +31,7 @@ func (s *shard) request(f transport.Flow, m *message.Message, now call.Instant) 
 	w := s.edge.world.Load()
 	if code, reason, extra := s.unfit(m, w); code != 0 {
 		if m.Method != message.ACK {
+			s.edge.refusal(w.trunkOf(f, s.edge.namesOf(f)), refusedExtension, f)
 			s.answer(f, m, code, reason, extra)
 		}
 		return
@@ -44,8 +45,9 @@ func (s *shard) request(f transport.Flow, m *message.Message, now call.Instant) 
 	case message.INVITE:
 		s.hall(f, m, w, key, id, now)
 	case message.OPTIONS:
-		s.options(f, m, w)
+		s.options(f, m, w, now)
 	default:
+		s.edge.refusal(w.trunkOf(f, s.edge.namesOf(f)), refusedMethod, f)
 		s.answer(f, m, 405, "Method Not Allowed", allowLine)
 	}
 }
@@ -169,7 +171,10 @@ func (s *shard) line(name string, value []byte) []byte {
 }
 
 // options answers a trunk's or gateway's OPTIONS: ready or draining.
-func (s *shard) options(f transport.Flow, m *message.Message, w *world) {
+func (s *shard) options(f transport.Flow, m *message.Message, w *world, now call.Instant) {
+	if t := w.trunkOf(f, s.edge.namesOf(f)); t != nil && s.proven(f, m, w, t, now) == nil {
+		return
+	}
 	if why := s.edge.unready(); why != "" {
 		t := w.trunkOf(f, s.edge.namesOf(f))
 		p := w.profileOf(t)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/challenge"
 	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/records"
@@ -45,6 +46,8 @@ type shard struct {
 	contact  []byte
 	plain    []byte
 	patched  []byte
+	users    []*challenge.User
+	owners   []*trunk
 	targets  []gateway.Target
 	events   []call.Event
 	effects  []call.Effect

@@ -25,7 +25,7 @@ func (k sink) Refuse(f transport.Flow, m *message.Message, fault *message.Fault)
 	s := k.e.shardOf(m.CallID)
 	s.mu.Lock()
 	defer s.leave(k.e.now())
-	k.e.meter.fault()
+	k.e.refusal(k.e.world.Load().trunkOf(f, k.e.namesOf(f)), refusedRequest, f)
 	s.answer(f, m, fault.Code, fault.Reason, nil)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/routing/e164"
 	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/challenge"
 	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
@@ -80,6 +81,8 @@ type trunk struct {
 	stripIn      *message.HeaderSet // from requests on their way to a gateway
 	stripOut     *message.HeaderSet // from what leaves towards the trunk
 	stats        *observe.Trunk
+	realm        string
+	user         *challenge.User // nil: it needs no password
 }
 
 // claim is one way a trunk may be recognised.
@@ -88,6 +91,7 @@ type claim struct {
 	port     uint16 // 0: any
 	listener int    // -1: any
 	subject  string // "": none needed
+	streams  bool   // only over connections: the source is wide
 }
 
 // route is a route with what carrying a call over it takes.
@@ -130,6 +134,24 @@ func (w *world) standing(f transport.Flow, names []string) transport.Standing {
 // trunkOf is the trunk a flow belongs to, nil for none: the most specific
 // source, and among equals the one that names listener, port or certificate.
 func (w *world) trunkOf(f transport.Flow, names []string) *trunk {
+	best, _ := w.bestClaim(f, names)
+	return best
+}
+
+// trunksAt are the trunks that describe a flow as well as trunkOf's: those that
+// only a password tells apart.
+func (w *world) trunksAt(f transport.Flow, names []string) (list []*trunk) {
+	_, score := w.bestClaim(f, names)
+	claims, _ := w.sources.Lookup(f.Peer.Addr())
+	for _, c := range claims {
+		if score >= 0 && c.fits(f, names) == score {
+			list = append(list, c.trunk)
+		}
+	}
+	return list
+}
+
+func (w *world) bestClaim(f transport.Flow, names []string) (*trunk, int) {
 	var best *trunk
 	score := -1
 	if claims, ok := w.sources.Lookup(f.Peer.Addr()); ok {
@@ -146,12 +168,15 @@ func (w *world) trunkOf(f transport.Flow, names []string) *trunk {
 			}
 		}
 	}
-	return best
+	return best, score
 }
 
 // fits scores how closely a claim describes a flow, -1 when it does not.
 func (c *claim) fits(f transport.Flow, names []string) int {
 	score := 0
+	if c.streams && f.Proto == transport.UDP {
+		return -1
+	}
 	if c.listener >= 0 {
 		if int(f.Listener) != c.listener {
 			return -1
