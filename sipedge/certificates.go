@@ -36,7 +36,7 @@ func (c *certificates) load(cfg *configs.Edge) error {
 }
 
 func (e *Edge) transportOptions(c *configs.Edge) transport.Options {
-	o := transport.Options{Net: e.parts.Net, PerSourceConns: c.Limits.PerSourceConns, Waited: e.waited}
+	o := transport.Options{Net: e.parts.Net, PerSourceConns: c.Limits.PerSourceConns, Waited: e.waited, Stranger: e.stranger}
 	for i, l := range c.SIP.Listen {
 		one := transport.Listener{Name: l.Name, Proto: protoNamed(l.Transport), Address: l.Address, Sockets: l.Sockets}
 		if one.Proto == transport.TLS {

@@ -161,6 +161,7 @@ func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile,
 		for _, src := range t.Sources {
 			one.sources = append(one.sources, src.Prefix)
 			claims, _ := w.sources.Get(src.Prefix)
+			one.anywhere = one.anywhere || one.user != nil && configs.Wide(src.Prefix)
 			w.sources.Insert(src.Prefix, append(slices.Clone(claims), &claim{one, src.Port, at, t.TLSSubject, t.Digest != nil && configs.Wide(src.Prefix)}))
 		}
 		if len(t.Sources) == 0 && t.TLSSubject != "" {

@@ -72,26 +72,27 @@ type Parts struct {
 
 // Edge is one running edge.
 type Edge struct {
-	parts    Parts
-	log      *slog.Logger
-	epoch    time.Time
-	clock    Clock
-	layer    *transport.Layer
-	shards   []*shard
-	world    atomic.Pointer[world]
-	gateways *gateway.Keeper
-	keeper   records.Keeper
-	numbers  *ratelimit.Numbers
-	callers  *ratelimit.Numbers
-	overload *ratelimit.Overload
-	prover   prover
-	guard    guard
-	bigTCP   overTCPFailures
-	meter    meter
-	metrics  *observe.Metrics
-	certs    certificates
-	floods   *observe.Flood
-	route    maphash.Seed
+	parts     Parts
+	log       *slog.Logger
+	epoch     time.Time
+	clock     Clock
+	layer     *transport.Layer
+	shards    []*shard
+	world     atomic.Pointer[world]
+	gateways  *gateway.Keeper
+	keeper    records.Keeper
+	numbers   *ratelimit.Numbers
+	callers   *ratelimit.Numbers
+	overload  *ratelimit.Overload
+	prover    prover
+	offenders *ratelimit.Offenders
+	guard     guard
+	bigTCP    overTCPFailures
+	meter     meter
+	metrics   *observe.Metrics
+	certs     certificates
+	floods    *observe.Flood
+	route     maphash.Seed
 
 	state atomic.Int32 // starting, serving, draining
 
@@ -120,6 +121,7 @@ func New(p Parts) (*Edge, error) {
 		e.metrics = observe.NewMetrics(Words())
 	}
 	e.prover.init()
+	e.offenders = ratelimit.NewOffenders(rand.Uint64())
 	e.guard.open = map[guardKey]int32{}
 	e.overload = ratelimit.NewOverload(p.Config.Limits.Overload.TargetQueueDelay, e.epoch)
 	e.bigTCP.until = map[netip.AddrPort]call.Instant{}

@@ -9,6 +9,7 @@ import (
 	"github.com/speakops/sipedge/ratelimit"
 	"github.com/speakops/sipedge/ratelimit/shared"
 	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/sipedge/admin"
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/observe"
 )
@@ -102,4 +103,30 @@ func retryAfterSpread(d time.Duration, chance func(int64) int64) time.Duration {
 		return d
 	}
 	return d + time.Duration(chance(int64(d/time.Second)+1))*time.Second
+}
+
+// Limits implements admin.LimitLister.
+func (e *Edge) Limits() admin.LimitList {
+	all := admin.LimitList{
+		InFlight: int(e.metrics.InFlight.Value()), MaxFlight: e.world.Load().maxInflight, Shed: e.overload.Part(),
+		Dialogs: int(e.metrics.Dialogs.Value()), MaxDialogs: maxDialogs,
+	}
+	for _, t := range e.TrunkLimits() {
+		all.Limits = append(all.Limits, admin.Limit{
+			Trunk: string(t.Trunk), CPS: t.Limits.CPS, Concurrent: t.Limits.Concurrent, Shared: t.Shared,
+			ShareCPS: t.Share.CPS, ShareConcurrent: t.Share.Concurrent, Up: t.Up, Asked: t.Asked, OverRate: t.Rate, OverConcurrent: t.Full,
+		})
+	}
+	return all
+}
+
+// shownOffenders is how many are worth a page.
+const shownOffenders = 100
+
+// WorstOffenders implements admin.OffenderLister.
+func (e *Edge) WorstOffenders() (list []admin.Offender) {
+	for _, o := range e.Offenders(shownOffenders) {
+		list = append(list, admin.Offender{Source: o.Source.String(), Count: o.Count, Scans: o.Scans, First: o.First, Last: o.Last})
+	}
+	return list
 }

@@ -19,6 +19,7 @@ type meter struct {
 	forged      atomic.Uint64 // in-dialog requests with a good token and a wrong source or target
 	unsent      atomic.Uint64 // messages the network did not take
 	unjournaled atomic.Uint64 // dialogs the journal had no room for
+	scans       atomic.Uint64 // messages of programs known to scan
 	faults      atomic.Uint64 // requests refused for what they are: 400, 403, 416, 420, 481, ...
 }
 
@@ -93,7 +94,7 @@ func (e *Edge) drops(yield func(reason string, n uint64)) {
 		n      uint64
 	}{
 		{"stray_response", m.strays.Load()}, {"gateway_invite", m.strange.Load()}, {"forged", m.forged.Load()},
-		{"unsent", m.unsent.Load()}, {"unjournaled", m.unjournaled.Load()}, {"fault", m.faults.Load()},
+		{"scanner", m.scans.Load()}, {"unsent", m.unsent.Load()}, {"unjournaled", m.unjournaled.Load()}, {"fault", m.faults.Load()},
 	} {
 		yield(d.reason, d.n)
 	}

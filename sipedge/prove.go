@@ -57,6 +57,9 @@ func (s *shard) proven(f transport.Flow, m *message.Message, w *world, t *trunk,
 			r.Credentials = append(r.Credentials, string(h.Value))
 		}
 	}
+	if len(r.Credentials) == 0 && s.edge.uninvited(f, m, t) {
+		return nil
+	}
 	p, at := &s.edge.prover, s.edge.wall(now)
 	var chance [8]byte
 	rand.Read(chance[:])

@@ -83,6 +83,7 @@ type trunk struct {
 	stats        *observe.Trunk
 	realm        string
 	user         *challenge.User // nil: it needs no password
+	anywhere     bool            // one of its sources is wide
 }
 
 // claim is one way a trunk may be recognised.

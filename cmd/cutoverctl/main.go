@@ -41,6 +41,7 @@ type commands struct {
 	Status   statusCmd   `cmd:"" help:"One edge at a glance."`
 	Edges    edgesCmd    `cmd:"" help:"Every edge of the configuration: reachable, ready, clock, table."`
 	Trunks   trunksCmd   `cmd:"" help:"Who sends calls, and how much of the limits is used."`
+	Limits   limitsCmd   `cmd:"" help:"Who is close to a limit, what share of it is in force here, and who knocks without being known."`
 	Gateways gatewaysCmd `cmd:"" help:"Where calls go, and who is alive."`
 	LogLevel logLevelCmd `cmd:"" help:"Show or set what the edge's log tells."`
 	Reload   reloadCmd   `cmd:"" help:"Let the edge read its configuration again."`

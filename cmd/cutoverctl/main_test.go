@@ -61,6 +61,17 @@ func (h *house) Trunks() []admin.Trunk {
 	}
 }
 
+func (h *house) Limits() admin.LimitList {
+	return admin.LimitList{InFlight: 3, MaxFlight: 20000, Shed: 0.12, Dialogs: 200, MaxDialogs: 200_000, Limits: []admin.Limit{
+		{Trunk: "twilio-us", CPS: 100, Concurrent: 2000, Shared: true, ShareCPS: 41.5, ShareConcurrent: 700, Up: 690, Asked: 9000, OverRate: 12},
+		{Trunk: "qa"},
+	}}
+}
+
+func (h *house) WorstOffenders() []admin.Offender {
+	return []admin.Offender{{Source: "198.51.100.7", Count: 120_000, Scans: 119_000, First: began, Last: began}}
+}
+
 const (
 	viewer   = "sipedge_viewer_token_of_the_tests_1"
 	operator = "sipedge_operator_token_of_the_tests"
@@ -73,7 +84,7 @@ func open(t *testing.T, h *house, more ...admin.Resource) (url string) {
 		Address: "127.0.0.1:0",
 		Tokens:  []admin.Token{{Name: "viv", Role: admin.Viewer, Hash: admin.Hash(viewer)}, {Name: "anna", Role: admin.Operator, Hash: admin.Hash(operator)}},
 	}, admin.Parts{Health: h, Resources: append(more,
-		admin.StatusOf(h), admin.GatewaysOf(h), admin.TrunksOf(h), admin.LevelOf(&h.level), admin.ReloadBy(h))})
+		admin.StatusOf(h), admin.GatewaysOf(h), admin.TrunksOf(h), admin.LimitsOf(h), admin.OffendersOf(h), admin.LevelOf(&h.level), admin.ReloadBy(h))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +135,7 @@ func TestWhatCommandsPrint(t *testing.T) {
 	h := &house{report: admin.Report{Degraded: []admin.Reason{{Because: "route_dark", Detail: "no gateway of route legacy-main is alive"}}}}
 	url := open(t, h)
 	for _, c := range []struct{ name, line string }{
-		{"status", "status"}, {"status-json", "status --json"}, {"edges", "edges"}, {"trunks", "trunks"}, {"gateways", "gateways"},
+		{"status", "status"}, {"status-json", "status --json"}, {"edges", "edges"}, {"trunks", "trunks"}, {"limits", "limits"}, {"gateways", "gateways"},
 		{"gateways-colour", "gateways --color always"}, {"log-level", "log-level"}, {"log-level-set", "log-level debug"}, {"reload", "reload"},
 	} {
 		code, out, errs := call(t, append(strings.Fields(c.line), "--edge", url, "--token", operator)...)

@@ -95,7 +95,7 @@ func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *de
 	p := admin.Parts{
 		Health: edge, Log: log, Panicked: edge.Metrics().Panicked, Routes: admin.Profiles(),
 		Resources: []admin.Resource{
-			admin.StatusOf(edge), admin.GatewaysOf(edge), admin.TrunksOf(edge), admin.LevelOf(level), admin.ReloadBy(r),
+			admin.StatusOf(edge), admin.GatewaysOf(edge), admin.TrunksOf(edge), admin.LimitsOf(edge), admin.OffendersOf(edge), admin.LevelOf(level), admin.ReloadBy(r),
 			admin.EventsOf(bus), admin.BuildInfo(),
 		},
 	}

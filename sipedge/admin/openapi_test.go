@@ -15,7 +15,7 @@ import (
 // has to stand behind it.
 func everything() []Resource {
 	return []Resource{
-		StatusOf(nil), GatewaysOf(nil), TrunksOf(nil), LevelOf(nil), ReloadBy(nil), EventsOf(nil), BuildInfo(),
+		StatusOf(nil), GatewaysOf(nil), TrunksOf(nil), LimitsOf(nil), OffendersOf(nil), LevelOf(nil), ReloadBy(nil), EventsOf(nil), BuildInfo(),
 	}
 }
 

@@ -90,6 +90,7 @@ func (l *Layer) introduce(c *conn) (known bool) {
 func (l *Layer) welcome(c *conn) bool {
 	if l.sink.Standing(c.flow, c.names) == Stranger {
 		l.counters.Strangers.Add(1)
+		l.o.Stranger(c.flow, nil)
 		return false
 	}
 	return true

@@ -35,6 +35,7 @@ func (l *Layer) datagram(m *message.Message, listener uint8, b []byte, from neti
 	}
 	if l.sink.Standing(f, nil) == Stranger {
 		l.counters.Strangers.Add(1)
+		l.o.Stranger(f, b)
 		return
 	}
 	v := gate.Datagram(b)

@@ -18,6 +18,9 @@ func (o Options) withDefaults() Options {
 	o.IdleTimeout = cmp.Or(o.IdleTimeout, 10*time.Minute)
 	o.DialTimeout = cmp.Or(o.DialTimeout, 3*time.Second)
 	o.QueueBytes = cmp.Or(o.QueueBytes, 1<<20)
+	if o.Stranger == nil {
+		o.Stranger = func(Flow, []byte) {}
+	}
 	if o.Logf == nil {
 		o.Logf = func(int, string, ...any) {}
 	}

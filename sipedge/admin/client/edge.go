@@ -56,3 +56,15 @@ func (c *Client) Reload(ctx context.Context) error {
 func (c *Client) Build(ctx context.Context) (b admin.Build, err error) {
 	return b, c.Get(ctx, "/v1/build", nil, &b)
 }
+
+// Limits lists every trunk's limits as they are in force, and the edge's load.
+func (c *Client) Limits(ctx context.Context) (l admin.LimitList, err error) {
+	return l, c.Get(ctx, "/v1/limits", nil, &l)
+}
+
+// Offenders lists the unknown sources that have sent most.
+func (c *Client) Offenders(ctx context.Context) ([]admin.Offender, error) {
+	var l admin.OffenderList
+	err := c.Get(ctx, "/v1/offenders", nil, &l)
+	return l.Offenders, err
+}

@@ -1,0 +1,77 @@
+package sipedge
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/speakops/sipedge/ratelimit"
+	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+// stranger is told of what came from nobody we know; b is nil for a connection.
+// It is answered with silence. Who knocks most is counted, and who scans.
+func (e *Edge) stranger(f transport.Flow, b []byte) {
+	scan := scans(b)
+	if scan {
+		e.meter.scans.Add(1)
+	}
+	e.offenders.Note(f.Peer.Addr(), scan, time.Now())
+}
+
+// scanners begin the User-Agent of programs that look for doors.
+var scanners = [][]byte{
+	[]byte("friendly-scanner"), []byte("sipvicious"), []byte("sipcli"), []byte("sundayddr"), []byte("vaxsip"), []byte("pplsip"),
+	[]byte("sip-scan"), []byte("iwar"), []byte("sipsak"), []byte("sipptk"), []byte("smap"), []byte("sipscan"), []byte("cisco-sip-scan"),
+}
+
+// patterns are what their requests have in them.
+var patterns = [][]byte{[]byte("sip:nm@nm"), []byte("sip:nm "), []byte(`"sipvicious"`)}
+
+// lookAt is how much of a stranger's datagram is looked at.
+const lookAt = 1024
+
+// scans says whether a datagram is a scanner's, by its User-Agent or by patterns.
+func scans(b []byte) bool {
+	b = b[:min(len(b), lookAt)]
+	for _, name := range [...]string{"\nUser-Agent:", "\nuser-agent:"} {
+		if _, rest, found := bytes.Cut(b, []byte(name)); found {
+			agent, _, _ := bytes.Cut(rest, []byte("\r"))
+			if scannerNamed(bytes.TrimSpace(agent)) {
+				return true
+			}
+			break
+		}
+	}
+	for _, p := range patterns {
+		if bytes.Contains(b, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func scannerNamed(agent []byte) bool {
+	for _, s := range scanners {
+		if len(agent) >= len(s) && bytes.EqualFold(agent[:len(s)], s) {
+			return true
+		}
+	}
+	return false
+}
+
+// uninvited says whether a request that proved nothing, from a source that is
+// nobody's in particular, is a scanner's: it is dropped like a stranger's.
+func (e *Edge) uninvited(f transport.Flow, m *message.Message, t *trunk) bool {
+	if !t.anywhere || !scannerNamed(m.Value(message.KUserAgent)) && !scans(m.Raw) {
+		return false
+	}
+	e.meter.scans.Add(1)
+	e.meter.fault()
+	t.stats.Refused(refusedScanner)
+	e.offenders.Note(f.Peer.Addr(), true, time.Now())
+	return true
+}
+
+// Offenders are the unknown sources that have knocked most, the worst first.
+func (e *Edge) Offenders(n int) []ratelimit.Offender { return e.offenders.Top(n) }
