@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"github.com/icholy/digest"
@@ -139,6 +140,24 @@ func TestDigestFromAnywhereNeedsAConnection(t *testing.T) {
 		s1.Reply(s1.Want("INVITE"), 486)
 		s1.Want("ACK")
 		c.AckFailure(tcp.Want("486"))
+	}, "trunks:\n", "trunks:\n  - { id: roaming, sources: [ \"0.0.0.0/0\" ], default_country: US, digest: { username: acme, password: secret } }\n")
+}
+
+// A scanner that reached a trunk open to the world is not told that there is one:
+// no challenge, and a line among the counts.
+func TestScannersFromAnywhereHearNothing(t *testing.T) {
+	Run(t, func(h *H) {
+		tcp := h.WhoTCP("stream", "100.64.0.9:5070")
+		tcp.Invite(speakops, "User-Agent: friendly-scanner")
+		tcp.Silent()
+		if worst := h.Edge.Offenders(1); len(worst) != 1 || worst[0].Scans != 1 || worst[0].Source.String() != "100.64.0.9" {
+			t.Errorf("the offenders are %+v", worst)
+		}
+		h.Who("stranger", "198.51.100.77:5060").Invite(speakops)
+		h.After(time.Second)
+		if all := h.Edge.Offenders(10); len(all) != 2 {
+			t.Errorf("a stranger is not among %+v", all)
+		}
 	}, "trunks:\n", "trunks:\n  - { id: roaming, sources: [ \"0.0.0.0/0\" ], default_country: US, digest: { username: acme, password: secret } }\n")
 }
 

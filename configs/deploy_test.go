@@ -1,0 +1,56 @@
+package configs
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// The unit gives the edge no right that it does not need. Each of these lines has
+// a row in what systemd-analyze security asks for.
+func TestUnitIsHardened(t *testing.T) {
+	b, err := os.ReadFile("deploy/sipedge.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(key, "#") {
+			said[key] += value + ";"
+		}
+	}
+	for key, want := range map[string]string{
+		"User": "sipedge;", "NoNewPrivileges": "yes;", "ProtectSystem": "strict;", "ProtectHome": "yes;", "PrivateTmp": "yes;", "PrivateDevices": "yes;",
+		"CapabilityBoundingSet": "CAP_NET_BIND_SERVICE;", "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX;", "MemoryDenyWriteExecute": "yes;",
+		"SystemCallArchitectures": "native;", "RestrictNamespaces": "yes;", "LockPersonality": "yes;", "ProtectKernelModules": "yes;",
+		"ProtectKernelTunables": "yes;", "ProtectControlGroups": "yes;", "RestrictSUIDSGID": "yes;", "UMask": "0077;", "LimitCORE": "0;",
+		"ExecStart": "/usr/bin/sipedge serve --config /etc/sipedge/edge.yaml;", "ExecReload": "/bin/kill -HUP $MAINPID;",
+	} {
+		if said[key] != want {
+			t.Errorf("%s is %q, want %q", key, said[key], want)
+		}
+	}
+	if !strings.Contains(said["Environment"], "GOMEMLIMIT=") || said["LimitNOFILE"] == "" || !strings.Contains(said["SystemCallFilter"], "~@privileged") {
+		t.Errorf("memory, descriptors or system calls have no bound: %v", said)
+	}
+}
+
+// Where the tools are, they must be content; the tools themselves are not part of
+// what the edge needs, so without them the nightly run is the one that asks.
+func TestDeployFilesAreUnderstood(t *testing.T) {
+	b, err := os.ReadFile("deploy/sipedge.nft")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range []string{"set known4", "udp dport 5060 counter drop", "policy accept", "notrack"} {
+		if !strings.Contains(string(b), rule) {
+			t.Errorf("the rules lack %q", rule)
+		}
+	}
+	if nft, err := exec.LookPath("nft"); err == nil && os.Getuid() == 0 {
+		if out, err := exec.Command(nft, "-c", "-f", "deploy/sipedge.nft").CombinedOutput(); err != nil && !strings.Contains(string(out), "Operation not permitted") {
+			t.Errorf("nft: %v\n%s", err, out)
+		}
+	}
+}
