@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// A million forged addresses leave the table as large as it was, and the few that
+// Hundreds of thousands of forged addresses leave the table as large as it was, and the few that
 // knock without end in it.
 func TestOffendersOutliveAFlood(t *testing.T) {
 	o := NewOffenders(7)
@@ -17,7 +17,7 @@ func TestOffendersOutliveAFlood(t *testing.T) {
 	worst := netip.MustParseAddr("198.51.100.7")
 	six := netip.MustParseAddr("2001:db8:1:2::9")
 	before := unsafe.Sizeof(o.sets[0]) * uintptr(len(o.sets))
-	for i := range 1_000_000 {
+	for i := range 300_000 {
 		now = now.Add(10 * time.Microsecond)
 		var a [4]byte
 		for j := range a {
@@ -33,10 +33,10 @@ func TestOffendersOutliveAFlood(t *testing.T) {
 		}
 	}
 	top := o.Top(2)
-	if len(top) != 2 || top[0].Source != worst || top[0].Count != 10_000 || top[0].Scans != 10_000 {
+	if len(top) != 2 || top[0].Source != worst || top[0].Count != 3_000 || top[0].Scans != 3_000 {
 		t.Fatalf("the worst are %+v", top)
 	}
-	if top[1].Source != netip.MustParseAddr("2001:db8:1:2::") || top[1].Count != 5_000 {
+	if top[1].Source != netip.MustParseAddr("2001:db8:1:2::") || top[1].Count != 1_500 {
 		t.Errorf("second is %+v", top[1])
 	}
 	if n := len(o.Top(1 << 20)); n > OffenderSlots || unsafe.Sizeof(o.sets[0])*uintptr(len(o.sets)) != before {

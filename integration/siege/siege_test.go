@@ -19,6 +19,7 @@ func TestMain(m *testing.M) { lab.Main(m) }
 const (
 	flooded  = "+12025559999"         // the number an upstream's mistake floods
 	slack    = 96 << 20               // of memory, during an attack and after it
+	fullLoad = 5 * time.Second        // from which nothing is held back
 	longRun  = 15 * time.Second       // from which times are asserted
 	floor    = 10                     // ms: what a machine with two cores and a SIPp on it makes of any percentile
 	neighbor = "127.0.0.3"            // a trunk whose calls are no good
@@ -44,7 +45,7 @@ func lasts(t *testing.T) time.Duration {
 // share is the part of the full load that is played: all of it in a long run, a
 // fifth where other tests need the machine as well.
 func (f *field) share(full int) int {
-	if f.d >= longRun {
+	if f.d >= fullLoad {
 		return full
 	}
 	return full / 5

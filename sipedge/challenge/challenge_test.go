@@ -116,6 +116,9 @@ func TestWhatDoesNotPass(t *testing.T) {
 	if _, v := c.g.Judge(realm, c.users, Request{"BYE", uri, []string{text}, here}, c.now); v != Ask {
 		t.Error("credentials of an INVITE pass for another method")
 	}
+	if _, v := c.g.Judge(realm, c.users, Request{"INVITE", "sip:+19005550199@203.0.113.10", []string{text}, here}, c.now); v != Ask {
+		t.Error("credentials of one call pass for another number")
+	}
 }
 
 // A nonce belongs to one source, one edge and a while; each count of it to one request.
@@ -133,10 +136,11 @@ func TestNoncesAreBoundAndCounted(t *testing.T) {
 	c.want(Passed, c.credentials(), "a leap")
 	c.count -= 501
 	c.want(Stale, c.credentials(), "a count from long ago")
+	c.ask("SHA-256")
 	c.from = there
 	c.want(Stale, c.credentials(), "from another source")
 	c.from = here
-	c.count += 1000
+	c.want(Passed, c.credentials(), "from its own")
 	c.now = c.now.Add(NonceLife + 2*time.Second)
 	c.want(Stale, c.credentials(), "an old nonce")
 	c.ask("SHA-256")

@@ -90,7 +90,7 @@ type Options struct {
 	DialTimeout    time.Duration                            // (3 s)
 	QueueBytes     int                                      // bytes waiting on one connection (1 MiB)
 	Waited         func(d time.Duration, at time.Time)      // told how long a datagram of a known source has lain in the kernel (nobody)
-	Stranger       func(f Flow, b []byte)                    // told of each datagram, or with nil each connection, of a Stranger (nobody)
+	Stranger       func(f Flow, b []byte)                   // told of each datagram, or with nil each connection, of a Stranger (nobody)
 	Logf           func(level int, msg string, args ...any) // level is a slog.Level, args are its key-value pairs (discarded)
 }
 
