@@ -152,7 +152,7 @@ var tollFreeRoads = roads{
 	Cancelled:     {Draft},
 
 	Released:     {CPRScheduled, ROCReversed},
-	CPRScheduled: {CPRActive, ROCReversed},
+	CPRScheduled: {CPRActive, Released, ROCReversed}, // Released: the routing record is called off
 	CPRActive:    {Settled, ROCReversed},
 	Settled:      {ROCReversed},
 	ROCReversed:  {Draft},

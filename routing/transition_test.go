@@ -39,7 +39,7 @@ loa_ready -> roc_submitted cancel_pending
 roc_submitted -> released roc_declined cancel_pending
 roc_declined -> roc_submitted cancel_pending
 released -> cpr_scheduled roc_reversed
-cpr_scheduled -> cpr_active roc_reversed
+cpr_scheduled -> cpr_active released roc_reversed
 cpr_active -> settled roc_reversed
 settled -> roc_reversed
 roc_reversed -> draft
