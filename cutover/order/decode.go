@@ -225,16 +225,16 @@ func (d *decoder) numbers(n *node, path string) Numbers {
 
 func numberRange(s string) (first, last routing.PublicNumber, err error) {
 	from, to, isRange := strings.Cut(s, " - ")
-	if first, err = e164.Parse(strings.TrimSpace(from)); err != nil || !isRange {
+	if first, err = e164.Parse(from); err != nil || !isRange {
 		return first, first, err
 	}
-	last, err = e164.Parse(strings.TrimSpace(to))
+	last, err = e164.Parse(to)
 	return first, last, err
 }
 
 func (d *decoder) fields(n *node, path string, v reflect.Value) {
 	if n.kind != mapNode {
-		d.fail(n, path, "wants keys below it, got "+n.kind.String(), "write the keys of "+strings.ToLower(v.Type().Name()))
+		d.fail(n, path, "wants keys below it, got "+n.kind.String(), "known here: "+strings.Join(keysOf(v.Type()), ", "))
 		return
 	}
 	given := map[string]int{}

@@ -20,7 +20,7 @@ type (
 	}
 	// AccountChecked is the losing provider's answer about the account.
 	AccountChecked struct {
-		State  ValidationState `json:"state"`
+		State  ValidationState `json:"state,omitempty"`
 		Detail string          `json:"detail,omitempty"`
 	}
 	// LOASigned brings the letter of authorisation, or a newer version of it.
@@ -39,7 +39,7 @@ type (
 	// ExceptionCleared lifts jeopardy or conflict. A rejection is answered by a
 	// supplement: Advanced to submitted, or roc_submitted.
 	ExceptionCleared struct {
-		Kind   ExceptionKind `json:"kind"`
+		Kind   ExceptionKind `json:"kind,omitempty"`
 		Side   Side          `json:"side,omitempty"` // who lifts it
 		Reason string        `json:"reason"`
 	}
@@ -69,7 +69,7 @@ type (
 	ArmStarted struct {
 		Cutover  cutover.ID         `json:"cutover"`
 		Revision cutover.RevisionID `json:"revision"`
-		Purpose  Purpose            `json:"purpose"`
+		Purpose  Purpose            `json:"purpose,omitempty"`
 		FOC      string             `json:"foc,omitempty"`
 	}
 	// ArmFailed says that that revision was aborted.

@@ -10,8 +10,8 @@ import (
 
 // Rules say which signals prove that a port has happened.
 type Rules struct {
-	// Need is how many of the rules below must hold: "any" of them or "all".
-	Need Need `json:"need"`
+	// Need is how many of the rules below must hold: "any" of them, which is what none says, or "all".
+	Need Need `json:"need,omitempty"`
 	// Webhook accepts the provider's own signed word.
 	Webhook bool `json:"provider_webhook,omitempty"`
 	// RoutingNumber accepts calls whose rn is one of LRNs. LRNs are E.164 numbers
@@ -57,7 +57,7 @@ type Signal struct {
 }
 
 // maxSightings bounds what a Tally remembers; the oldest are forgotten.
-const maxSightings = 4096
+const maxSightings = 2048
 
 // Tally is the evidence so far. The zero Tally has seen nothing. It is a value;
 // Add returns the next one.

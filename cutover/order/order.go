@@ -80,7 +80,7 @@ func (l *Live) flips() bool {
 
 // Validation is the losing provider's check of name, address, account and PIN.
 type Validation struct {
-	State  ValidationState `json:"state"`
+	State  ValidationState `json:"state,omitempty"`
 	At     time.Time       `json:"at,omitzero"`
 	Detail string          `json:"detail,omitempty"`
 }
@@ -104,7 +104,7 @@ type FOC struct {
 
 // Exception is what the world holds against a port.
 type Exception struct {
-	Kind   ExceptionKind `json:"kind"`
+	Kind   ExceptionKind `json:"kind,omitempty"`
 	Side   Side          `json:"side,omitempty"` // who raised it
 	Reason string        `json:"reason"`
 	Since  time.Time     `json:"since,omitzero"`

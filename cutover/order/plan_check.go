@@ -102,10 +102,9 @@ func (p *Plan) checkMode(r report) {
 }
 
 func (e *Rules) check(r report, purpose Purpose) {
-	if e.Need == "" {
-		e.Need = NeedAny
+	if e.Need != "" {
+		word(r, "need", e.Need)
 	}
-	word(r, "need", e.Need)
 	if !e.Webhook && e.RoutingNumber == nil && e.NativeIngress == nil {
 		r.add("", "names no rule", "write at least one of provider_webhook, routing_number, native_ingress")
 	}

@@ -140,6 +140,8 @@ func (s *stepping) advance(to routing.PortingState) string {
 		return fmt.Sprintf("cutover %s is %s; cancel it first, or raise an exception, which cancels it", o.Live.Cutover, o.Live.Phase)
 	case to == routing.Settled && o.Live != nil, to == routing.SnappedBack && o.Live != nil && o.Live.Phase != RolledBack:
 		return fmt.Sprintf("%s follows cutover %s, which is %s", to, o.Live.Cutover, o.Live.Phase)
+	case to == routing.Draft && o.Kind == PortOut:
+		return "what comes back comes by an order of kind port_in"
 	case to == routing.PortOutPending && o.Kind != PortOut:
 		return "this order brings numbers in; a number that leaves has an order of kind port_out"
 	}
@@ -283,6 +285,8 @@ func (s *stepping) snapback(ev SnapbackAsked) string {
 	switch {
 	case !r.none():
 		return r.err().Error()
+	case s.o.Kind != PortIn:
+		return "this order takes numbers away; what goes back is a port-in of its own"
 	case !s.o.PortingState.ComesToUs():
 		return "nothing was activated; an order that is not wanted any more is cancelled (cancel_asked)"
 	}

@@ -27,3 +27,22 @@ cutover_cancelled {"revision":"r3","cancels":"r2"} ->
 	tell cutover.cancelled: cutover c-1 is cancelled
 cutover_settled ->
 	refused: order o-1: cutover_settled: state snapback_pending is not over: what was not activated has not settled
+arm_started {"cutover":"c-1","revision":"r4","purpose":"snapback"} ->
+	porting_state=snapback_pending foc=v1 c-1=arming
+arm_failed {"revision":"r4","reason":"edge e2 refused"} ->
+	porting_state=snapback_pending foc=v1 c-1=flipped
+	tell cutover.arm_failed: cutover c-1 was not armed: edge e2 refused
+cutover_rolled_back {"revision":"r5","replaces":"r0","at":"2026-03-03T18:00:00Z"} ->
+	refused: order o-1: cutover_rolled_back: cutover c-1 is flipped by revision r1; only what has flipped is rolled back
+cutover_rolled_back {"revision":"r5","replaces":"r1","at":"2026-03-03T18:00:00Z"} ->
+	porting_state=snapback_pending foc=v1 c-1=rolled_back
+	tell cutover.rolled_back: cutover c-1 was rolled back at 2026-03-03T18:00:00Z
+cutover_rolled_back {"revision":"r5","replaces":"r1","at":"2026-03-03T18:00:00Z"} ->
+	refused: order o-1: cutover_rolled_back: cutover c-1 is rolled_back by revision r5; only what has flipped is rolled back
+advanced {"to":"snapped_back"} ->
+	porting_state=snapped_back foc=v1 c-1=rolled_back
+	write snapback_pending -> snapped_back
+	tell order.snapped_back: order o-1 is snapped_back
+cutover_settled ->
+	porting_state=snapped_back foc=v1
+	tell order.settled: order o-1: authority is in the number records
