@@ -95,7 +95,7 @@ type (
 	// CutoverFlipped says that the step of that revision is behind for certain.
 	CutoverFlipped struct {
 		Revision cutover.RevisionID `json:"revision"`
-		At       time.Time          `json:"at"`
+		At       time.Time          `json:"at,omitzero"`
 	}
 	// CutoverRolledBack says that a step back, in place of the revision it Replaces,
 	// is behind for certain. It changes who carries calls, not how the port stands
@@ -103,7 +103,7 @@ type (
 	CutoverRolledBack struct {
 		Revision cutover.RevisionID `json:"revision"`
 		Replaces cutover.RevisionID `json:"replaces"`
-		At       time.Time          `json:"at"`
+		At       time.Time          `json:"at,omitzero"`
 	}
 	// CutoverSettled says that authority is in the number records and the timeline gone.
 	CutoverSettled struct{}

@@ -50,7 +50,7 @@ type Signal struct {
 	LRN        routing.PublicNumber `json:"lrn,omitzero"`        // rn as received; 0 when npdi came without rn: dipped, and not ported
 	Forwarded  bool                 `json:"forwarded,omitempty"` // it went through somebody's forwarding
 	OnNet      bool                 `json:"on_net,omitempty"`    // it never left the gaining provider
-	At         time.Time            `json:"at"`                  // store time
+	At         time.Time            `json:"at,omitzero"`         // store time
 	Edge       string               `json:"edge,omitempty"`      // who saw it
 	CallID     string               `json:"call_id,omitempty"`   // where to look it up
 	Source     string               `json:"source,omitempty"`    // of a webhook: which provider
@@ -72,7 +72,7 @@ type Sighting struct {
 	Kind         SignalKind           `json:"kind"`
 	PublicNumber routing.PublicNumber `json:"public_number"`
 	Originator   string               `json:"originator"`
-	At           time.Time            `json:"at"`
+	At           time.Time            `json:"at,omitzero"`
 }
 
 // Verdict is what a signal did.

@@ -185,6 +185,8 @@ func (s *stepping) flipped(ev CutoverFlipped) string {
 	switch {
 	case !live.flips():
 		return fmt.Sprintf("cutover %s is %s already", live.Cutover, live.Phase)
+	case ev.At.IsZero():
+		return "at is missing: when was it?"
 	case live.Revision != ev.Revision:
 		return fmt.Sprintf("what flipped is revision %s, and %s is live", ev.Revision, live.Revision)
 	}

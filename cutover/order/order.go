@@ -88,7 +88,7 @@ type Validation struct {
 // LOA is the customer's letter of authorisation.
 type LOA struct {
 	Version string    `json:"version"`
-	Signed  time.Time `json:"signed"`
+	Signed  time.Time `json:"signed,omitzero"`
 	Signer  string    `json:"signer,omitempty"`
 }
 

@@ -100,8 +100,8 @@ type Approval struct {
 	Digest  Digest    `json:"digest"`
 	Action  Action    `json:"action"`
 	By      Person    `json:"by"`
-	At      time.Time `json:"at"`
-	Expires time.Time `json:"expires"`
+	At      time.Time `json:"at,omitzero"`
+	Expires time.Time `json:"expires,omitzero"`
 }
 
 // Policy is what the house wants of an approval.

@@ -12,7 +12,7 @@ import (
 // proposal it names.
 type Rehearsal struct {
 	Digest Digest    `json:"digest"`
-	At     time.Time `json:"at"`
+	At     time.Time `json:"at,omitzero"`
 	By     string    `json:"by"`
 	Lint   Report    `json:"lint"`
 	Edges  []Stage   `json:"edges"`
