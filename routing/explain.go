@@ -21,7 +21,10 @@ func Explain(view View, at Interval, call Call) []Step {
 }
 
 // trace collects steps; a nil trace collects nothing and costs a comparison.
-type trace struct{ steps []Step }
+type trace struct {
+	steps []Step
+	edges []time.Time // for Outlook
+}
 
 func (t *trace) say(rule, format string, args ...any) {
 	t.steps = append(t.steps, Step{rule, fmt.Sprintf(format, args...)})
@@ -71,6 +74,7 @@ func (t *trace) override(o *Override, kind OverrideKind, sure bool) {
 	if t == nil {
 		return
 	}
+	t.edge(o.From, o.Until)
 	switch {
 	case o.Kind == OverrideNone:
 		t.say("override", "none")
@@ -97,6 +101,7 @@ func (t *trace) timeline(line *Timeline, at Interval, authority RoutingAuthority
 	if t == nil {
 		return
 	}
+	t.edgesOf(line)
 	if sure {
 		t.say("timeline", "revision %d: %s; now %s", line.revision, line, authority)
 		return
@@ -120,6 +125,7 @@ func (t *trace) prepared(s *Schedule, disputed bool) {
 	}
 	line := "the record holds"
 	if s.Prepared != nil {
+		t.edgesOf(s.Prepared)
 		line = fmt.Sprintf("revision %d: %s", s.Prepared.revision, s.Prepared)
 	}
 	if disputed {

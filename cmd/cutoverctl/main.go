@@ -43,6 +43,8 @@ type commands struct {
 	Trunks   trunksCmd   `cmd:"" help:"Who sends calls, and how much of the limits is used."`
 	Limits   limitsCmd   `cmd:"" help:"Who is close to a limit, what share of it is in force here, and who knocks without being known."`
 	Gateways gatewaysCmd `cmd:"" help:"Where calls go, and who is alive."`
+	Explain  explainCmd  `cmd:"" help:"Where would this call go, why, and what would change the answer?"`
+	Numbers  numbersCmd  `cmd:"" help:"Look at number records, and edit them where the edge may."`
 	LogLevel logLevelCmd `cmd:"" help:"Show or set what the edge's log tells."`
 	Reload   reloadCmd   `cmd:"" help:"Let the edge read its configuration again."`
 

@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge/admin"
 )
 
@@ -253,4 +254,91 @@ func TestAskingBeforeSomethingHappens(t *testing.T) {
 	if err := (&desk{streams: streams{In: null}}).sure(false, "Flip?"); codeOf(err) != exitUsage {
 		t.Errorf("with nobody there: %v", err)
 	}
+}
+
+// Explain knows two calls; the number 1 cannot be read.
+func (h *house) Explain(q admin.Question) (admin.Explanation, error) {
+	if q.Number == "1" {
+		return admin.Explanation{}, admin.NewProblem(422, "not_a_number", "number: write it in E.164")
+	}
+	x := admin.Explanation{
+		Edge: "edge-1", PublicNumber: q.Number, At: began, ClockError: 0.00025, Trunk: q.Trunk, Kind: "route", Authority: "legacy", Because: "before_cut",
+		Decision: "route legacy via=lg1,lg2 because=before_cut", Otherwise: "the cutover moved, flipped now or cancelled",
+		Steps:    []admin.ExplainStep{{Rule: "call", Says: q.Number + " on trunk \"" + q.Trunk + "\""}, {Rule: "timeline", Says: "revision 7: legacy until 10:30 then speakops; now legacy"}},
+		Turnings: []admin.ExplainTurns{{At: began.Add(30 * time.Minute), Decision: "route speakops via=so1 because=cut"}},
+	}
+	if !q.At.IsZero() && q.At.After(began.Add(30*time.Minute)) {
+		x.Authority, x.Because, x.Decision, x.Turnings = "speakops", "cut", x.Turnings[0].Decision, []admin.ExplainTurns{}
+	}
+	return x, nil
+}
+
+func TestExplain(t *testing.T) {
+	url := open(t, &house{}, admin.ExplainBy(&house{}))
+	file := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	explain := func(want int, says string, args ...string) string {
+		t.Helper()
+		code, out, errs := call(t, append([]string{"explain", "--edge", url, "--token", viewer}, args...)...)
+		if code != want || !strings.Contains(errs, says) {
+			t.Errorf("%q: %d %s%s", args, code, out, errs)
+		}
+		return out
+	}
+	golden(t, "explain", explain(exitOK, "", "+12025550143", "--trunk", "qa", "--at", "2026-03-01T10:00:00Z"))
+	golden(t, "explain-after", explain(exitOK, "", "+12025550143", "--at", "2026-03-01T11:00:00Z", "--json"))
+	golden(t, "explain-file", explain(exitOK, "", "--file", file("calls.jsonl",
+		`{"schema":1,"kind":"decision","at":"2026-03-01T10:00:01Z","public_number":"+12025550143","trunk":"qa","routing_authority":"legacy","because":"before_cut"}
+{"schema":1,"kind":"cdr","public_number":"+12025550143"}
+{"schema":1,"kind":"decision","at":"2026-03-01T10:45:00Z","public_number":"+12025550143","trunk":"qa","routing_authority":"legacy","because":"before_cut"}
+{"kind":"decision","public_number":"+12025550143","trunk":"qa","because":"over_cps"}
+{"kind":"decision","dialled":"1","trunk":"qa","routing_authority":"none","because":"not_a_number"}
+`)))
+	golden(t, "explain-csv", explain(exitOK, "", "--trunk", "qa", "--file", file("calls.csv", "number,at\n+12025550143,\n+12025550144,2026-03-01T11:00:00Z\n")))
+	explain(exitUsage, "wants a NUMBER")
+	explain(exitUsage, "no instant", "+12025550143", "--at", "tomorrow")
+	explain(exitUsage, `column "colour"`, "--file", file("calls.csv", "number,colour\n+1,red\n"))
+	explain(exitUsage, ":1: ", "--file", file("calls.jsonl", "nonsense\n"))
+	explain(exitFailed, "write it in E.164", "1")
+}
+
+func TestInstants(t *testing.T) {
+	for text, want := range map[string]time.Time{"": {}, "+90m": began.Add(90 * time.Minute), "-10s": began.Add(-10 * time.Second), "2026-03-01T11:00:00+01:00": began} {
+		if got, err := when(text, began); err != nil || !got.Equal(want) {
+			t.Errorf("%q: %v %v", text, got, err)
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	table := new(routing.Table)
+	for i := range 1500 {
+		table.Put(routing.Number{PublicNumber: routing.PublicNumber(12025550000 + i), RoutingAuthority: routing.Legacy, PortingState: routing.Armed, CustomerAssignment: "cust-1", Revision: 1,
+			Override: routing.Override{Kind: routing.Block, From: began, Until: began.Add(time.Hour), Reason: "fraud", Author: "bo"}})
+	}
+	url := open(t, &house{}, admin.NumbersIn(table, nil))
+	numbers := func(want int, says string, args ...string) string {
+		t.Helper()
+		code, out, errs := call(t, append([]string{"numbers", "--edge", url, "--token", operator}, args...)...)
+		if code != want || !strings.Contains(errs, says) {
+			t.Errorf("%q: %d %s%s", args, code, out, errs)
+		}
+		return out
+	}
+	golden(t, "numbers-get", numbers(exitOK, "", "get", "+12025550143"))
+	golden(t, "numbers-list", numbers(exitOK, "", "list", "--limit", "3"))
+	if out := numbers(exitOK, "", "list", "--limit", "0"); strings.Count(out, "\n") != 1501 {
+		t.Errorf("all of 1500: %d lines", strings.Count(out, "\n"))
+	}
+	if out := numbers(exitFailed, "+19995550143", "get", "+12025550143", "+19995550143"); !strings.Contains(out, "+12025550143") {
+		t.Errorf("one of two: %s", out)
+	}
+	numbers(exitForbidden, "redis.writer", "set", "+12025550143", "lrn=")
+	numbers(exitForbidden, "redis.writer", "delete", "+12025550143", "--yes")
+	numbers(exitUsage, "FIELD=VALUE", "set", "+12025550143", "lrn")
 }

@@ -81,7 +81,7 @@ func (d *desk) close(log *slog.Logger) {
 
 // openAdmin opens the windows: health, metrics, status, and the few changes that
 // are allowed while the edge runs.
-func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *desk, r admin.Reloader, bus *admin.Bus, level *slog.LevelVar, log *slog.Logger) (*admin.Server, error) {
+func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *desk, r admin.Reloader, log *slog.Logger, more ...admin.Resource) (*admin.Server, error) {
 	o := admin.Options{Address: cfg.Admin.Listen.String(), Insecure: cfg.Admin.Insecure, Version: readVersion()}
 	var err error
 	if o.Tokens, err = tokensOf(cfg); err != nil {
@@ -94,10 +94,9 @@ func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *de
 	}
 	p := admin.Parts{
 		Health: edge, Log: log, Panicked: edge.Metrics().Panicked, Routes: admin.Profiles(),
-		Resources: []admin.Resource{
-			admin.StatusOf(edge), admin.GatewaysOf(edge), admin.TrunksOf(edge), admin.LimitsOf(edge), admin.OffendersOf(edge), admin.LevelOf(level), admin.ReloadBy(r),
-			admin.EventsOf(bus), admin.BuildInfo(),
-		},
+		Resources: append(more,
+			admin.StatusOf(edge), admin.GatewaysOf(edge), admin.TrunksOf(edge), admin.LimitsOf(edge), admin.OffendersOf(edge),
+			admin.ReloadBy(r), admin.ExplainBy(edge), admin.BuildInfo()),
 	}
 	if cfg.Telemetry.Prometheus {
 		from := edge.Sources()

@@ -134,7 +134,13 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	}
 	r := &reloader{edge: edge, load: h.reload, log: log}
 	bus := admin.NewBus()
-	windows, err := openAdmin(ctx, cfg, edge, desk, r, bus, level, log)
+	writer, done, err := openWriter(cfg)
+	if err != nil {
+		return badConfig{err}
+	}
+	defer done()
+	windows, err := openAdmin(ctx, cfg, edge, desk, r, log,
+		admin.LevelOf(level), admin.EventsOf(bus), admin.NumbersIn(table, writer))
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type house struct {
 	gate     chan struct{}
 	level    slog.LevelVar
 	bus      *Bus
+	asked    []Question
 }
 
 func (h *house) Health() Report { return h.report }
@@ -527,5 +528,42 @@ func TestTLS(t *testing.T) {
 	cancel()
 	if err := <-done; r.StatusCode != 200 || err != nil {
 		t.Errorf("%d, %v", r.StatusCode, err)
+	}
+}
+
+func (h *house) Explain(q Question) (Explanation, error) {
+	h.asked = append(h.asked, q)
+	if q.Number == "nonsense" {
+		return Explanation{}, NewProblem(422, "not_a_number", "write it in E.164")
+	}
+	return Explanation{PublicNumber: q.Number, Decision: "refuse", Kind: "refuse", Because: "record", Steps: []ExplainStep{}, Turnings: []ExplainTurns{}}, nil
+}
+
+func TestExplainAsksWhatWasAsked(t *testing.T) {
+	h := &house{}
+	s, err := newServer(Options{Tokens: tokens}, Parts{Health: h, Resources: []Resource{ExplainBy(h)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 3, 1, 10, 0, 0, 1, time.UTC)
+	q := Question{Number: "+12025550143", At: at, Trunk: "qa", Caller: "+12025550199", Forced: "legacy", PSAP: true}
+	for _, query := range []string{q.Query().Encode(), "number=+12025550143&at=2026-03-01T10:00:00.000000001Z&trunk=qa&caller=+12025550199&forced=legacy&psap=true"} {
+		if w := s.ask(ask{path: "/v1/explain?" + query, token: vToken}); w.Code != 200 || !h.asked[len(h.asked)-1].At.Equal(at) {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		got := h.asked[len(h.asked)-1]
+		if got.At = at; got != q {
+			t.Errorf("%s: asked was %+v", query, got)
+		}
+	}
+	w := s.ask(ask{method: "POST", path: "/v1/explain", token: vToken, body: `{"calls":[{"number":"nonsense"},{"number":"+12025550143"}]}`})
+	var l ExplanationList
+	if err := json.Unmarshal(w.Body.Bytes(), &l); err != nil || len(l.Calls) != 2 || l.Calls[0].Problem == nil || l.Calls[1].Explanation == nil {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for _, body := range []string{`{"calls":[]}`, `{"calls":[` + strings.Repeat(`{"number":"1"},`, maxQuestions) + `{"number":"1"}]}`, `{"calls":null}`} {
+		if w := s.ask(ask{method: "POST", path: "/v1/explain", token: vToken, body: body}); w.Code != 422 {
+			t.Errorf("%.30s: %d", body, w.Code)
+		}
 	}
 }

@@ -154,6 +154,11 @@ func Main(m *testing.M) {
 			os.RemoveAll(filepath.Dir(bin))
 		}
 	}
+	if ctlBuilt {
+		if bin, err := ctl(); err == nil {
+			os.RemoveAll(filepath.Dir(bin))
+		}
+	}
 	os.Exit(code)
 }
 

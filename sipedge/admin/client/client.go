@@ -193,6 +193,9 @@ func (c *Client) ask(ctx context.Context, method, path string, query url.Values,
 	if method != http.MethodGet {
 		r.Header.Set("Idempotency-Key", key)
 	}
+	if match, ok := ctx.Value(matchKey{}).(string); ok {
+		r.Header.Set("If-Match", match)
+	}
 	w, err := c.http.Do(r)
 	if err != nil {
 		return nil, &Unreachable{c.Edge(), err}
