@@ -55,6 +55,7 @@ func TestDesk(t *testing.T) {
 		}
 	}
 	ctl("viv", 0, "answer        404", "explain", "+12025559999", "--trunk", "qa")
+	ctl("viv", 0, "because=number_unknown", "explain", "+12025559999", "--at", "+48h") // how old the table is then, nobody knows
 	ctl("viv", 1, "no trunk of this edge; it knows qa", "explain", legacyNumber, "--trunk", "qb")
 	ctl("viv", 0, "reads as "+legacyNumber, "explain", strings.TrimPrefix(legacyNumber, "+1"), "--trunk", "qa")
 

@@ -29,7 +29,8 @@ type globals struct {
 type desk struct {
 	globals
 	streams
-	asked []*client.Client
+	asked   []*client.Client
+	answers *bufio.Reader
 }
 
 func (d *desk) close() {
@@ -105,7 +106,10 @@ func (d *desk) sure(yes bool, question string) error {
 		return badUsage{fmt.Errorf("%s Nobody is here to answer; add --yes to mean it", question)}
 	}
 	fmt.Fprintf(d.Err, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(d.In).ReadString('\n')
+	if d.answers == nil {
+		d.answers = bufio.NewReader(d.In)
+	}
+	answer, err := d.answers.ReadString('\n')
 	if err != nil && err != io.EOF {
 		return err
 	}

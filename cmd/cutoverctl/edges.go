@@ -2,91 +2,132 @@ package main
 
 import (
 	"context"
-	"errors"
-	"sync"
+	"fmt"
+	"time"
 
 	"github.com/speakops/sipedge/sipedge/admin"
+	"github.com/speakops/sipedge/sipedge/admin/client"
 )
 
-type edgesCmd struct{}
-
-// oneEdge is what is known about an edge, or why nothing is.
-type oneEdge struct {
-	Name   string        `json:"name"`
-	URL    string        `json:"url"`
-	Ready  bool          `json:"ready"`
-	Status *admin.Status `json:"status,omitempty"`
-	Error  string        `json:"error,omitempty"`
-
-	degraded int
-	failed   error
+// edgesCmd groups what concerns the fleet.
+type edgesCmd struct {
+	List       edgesListCmd  `cmd:"" default:"1" help:"Every edge of the fleet, by its last heartbeat."`
+	Each       edgesEachCmd  `cmd:"" help:"Ask every edge of the configuration by itself."`
+	DeclareOff declareOffCmd `cmd:"" help:"Declare that an edge is stopped for good."`
 }
 
-// Run asks every edge at once; one that gives no answer ends with exit code 3,
-// after the others have been shown.
-func (c *edgesCmd) Run(ctx context.Context, d *desk) error {
-	s, err := readSettings(d.Config)
+type edgesListCmd struct{}
+
+// Run shows the fleet as one edge sees it.
+func (c *edgesListCmd) Run(ctx context.Context, d *desk) error {
+	edge, err := d.edge()
 	if err != nil {
 		return err
 	}
-	places := s.Edges
-	if d.Edge != "" || len(places) == 0 {
-		places = []place{s.find(d.Edge)}
-	}
-	all := make([]oneEdge, len(places))
-	var wg sync.WaitGroup
-	for i, e := range places {
-		edge, err := d.ask(s, e)
-		if err != nil {
-			return err
-		}
-		all[i] = oneEdge{Name: e.Name, URL: e.URL}
-		wg.Go(func() {
-			one := &all[i]
-			ready, err := edge.Ready(ctx)
-			status, err2 := edge.Status(ctx)
-			if one.failed = errors.Join(err, err2); one.failed != nil {
-				one.Error = first(err, err2).Error()
-				return
-			}
-			one.Ready, one.Status, one.degraded = ready.Ready, &status, len(ready.Degraded)
-		})
-	}
-	wg.Wait()
-	if err := d.show(map[string][]oneEdge{"edges": all}, func(p *paper) { drawEdges(p, all) }); err != nil {
+	all, err := edge.Edges(ctx)
+	if err != nil {
 		return err
 	}
-	for _, one := range all {
-		if one.failed != nil {
-			return silent(codeOf(one.failed))
-		}
-	}
-	return nil
+	now := storeTime(ctx, edge)
+	return d.show(admin.FleetList{Edges: all}, func(p *paper) { drawFleet(p, all, now) })
 }
 
-func first(errs ...error) error {
-	for _, err := range errs {
+// storeTime is the clock that heartbeats go by; ours when it cannot be had.
+func storeTime(ctx context.Context, edge *client.Client) time.Time {
+	chain, err := edge.Chain(ctx)
+	if err != nil || chain.Now.IsZero() {
+		return time.Now()
+	}
+	return chain.Now
+}
+
+func drawFleet(p *paper, all []admin.FleetEdge, now time.Time) {
+	var rows [][]any
+	for _, e := range all {
+		revision := fmt.Sprint(e.Committed)
+		if e.Prepared != 0 {
+			revision += fmt.Sprintf(" (%d unresolved)", e.Prepared)
+		}
+		rows = append(rows, []any{e.Edge, standing(&e), seen(e.Heartbeat, now), seconds(e.ClockError), seconds(e.TableAge), revision, acknowledged(&e), e.Dialogs, perSecond(&e)})
+	}
+	p.table([]string{"EDGE", "STATE", "SEEN", "CLOCK ERROR", "TABLE AGE", "REVISION", "PENDING", "DIALOGS", "LEGACY/SPEAKOPS/REFUSED PER S"}, rows)
+}
+
+func standing(e *admin.FleetEdge) cell {
+	switch {
+	case e.Off:
+		return cell{"declared off", faint}
+	case !e.Member:
+		return cell{"no member", wary}
+	case !e.Ready:
+		return cell{"not ready: " + e.Because, bad}
+	}
+	return cell{"ready", good}
+}
+
+// aliveFor is how old a heartbeat may be before it is worth a colour.
+const aliveFor = 5 * time.Second
+
+func seen(at *time.Time, now time.Time) cell {
+	if at == nil {
+		return cell{"never", bad}
+	}
+	age := max(0, now.Sub(*at))
+	c := cell{ago(age.Round(100 * time.Millisecond).Seconds()), plain}
+	if age > aliveFor {
+		c.shade = bad
+	}
+	return c
+}
+
+func acknowledged(e *admin.FleetEdge) cell {
+	switch {
+	case e.Acked == nil:
+		return cell{}
+	case *e.Acked:
+		return cell{"acknowledged", good}
+	}
+	return cell{"waits", wary}
+}
+
+func perSecond(e *admin.FleetEdge) string {
+	return fmt.Sprintf("%.1f / %.1f / %.1f", e.Legacy, e.SpeakOps, e.Refused)
+}
+
+type declareOffCmd struct {
+	Edge    string `arg:"" placeholder:"EDGE" help:"Its identity, as edges shows it: edge-2~9x4c."`
+	Reason  string `required:"" placeholder:"REASON" help:"For the journal."`
+	Stopped string `placeholder:"TIME" help:"It takes no calls since then: RFC 3339, or --stopped=-10m."`
+	Yes     bool   `short:"y" help:"Do not ask. It is asked twice."`
+}
+
+// Run asks twice: a running edge that is declared off goes on carrying calls by
+// a timeline that nobody follows any more.
+func (c *declareOffCmd) Run(ctx context.Context, d *desk) error {
+	edge, err := d.edge()
+	if err != nil {
+		return err
+	}
+	now := storeTime(ctx, edge)
+	stopped, err := when(c.Stopped, now)
+	if err != nil {
+		return badUsage{err}
+	}
+	if !c.Yes {
+		all, err := edge.Edges(ctx)
 		if err != nil {
 			return err
 		}
+		drawFleet(&paper{out: d.Err, colour: d.colours()}, all, now)
 	}
-	return nil
-}
-
-func drawEdges(p *paper, all []oneEdge) {
-	var rows [][]any
-	for _, one := range all {
-		s := one.Status
-		if s == nil {
-			rows = append(rows, []any{one.Name, cell{"no answer", bad}, "", "", "", "", one.URL})
-			continue
-		}
-		rows = append(rows, []any{s.Edge, stateOf(one.Ready, s.Draining, one.degraded), s.Dialogs, s.Numbers, seconds(s.TableAge), seconds(s.ClockError), one.URL})
+	if err := d.sure(c.Yes, "Is "+c.Edge+" really stopped, or its address withdrawn?"); err != nil {
+		return err
 	}
-	p.table([]string{"EDGE", "STATE", "DIALOGS", "NUMBERS", "TABLE AGE", "CLOCK ERROR", "URL"}, rows)
-	for _, one := range all {
-		if one.Error != "" {
-			p.line("%s", p.in(bad, one.Name+": "+one.Error))
-		}
+	if err := d.sure(c.Yes, "This is never taken back. Declare "+c.Edge+" off?"); err != nil {
+		return err
 	}
+	if err := edge.DeclareOff(ctx, c.Edge, admin.DeclaringOff{Reason: c.Reason, Stopped: stopped, Confirm: c.Edge}); err != nil {
+		return err
+	}
+	return d.show(admin.DeclaredOff{Edge: c.Edge, Off: true}, func(p *paper) { p.line("%s is declared off", p.in(plain, c.Edge)) })
 }

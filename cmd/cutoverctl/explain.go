@@ -19,7 +19,7 @@ import (
 
 type explainCmd struct {
 	Number string `arg:"" optional:"" placeholder:"NUMBER" help:"The called number, in E.164, or as callers of --trunk dial it."`
-	At     string `placeholder:"TIME" help:"Another instant than now: RFC 3339, or in so long (+90m) or so long ago (-10s)."`
+	At     string `placeholder:"TIME" help:"Another instant than now: RFC 3339, or in so long (+90m) or so long ago (--at=-10s)."`
 	Trunk  string `placeholder:"TRUNK" help:"The trunk the call comes on."`
 	Caller string `placeholder:"NUMBER" help:"Who calls."`
 	Forced string `enum:"legacy,speakops," default:"" placeholder:"SIDE" help:"With a test override: legacy or speakops."`

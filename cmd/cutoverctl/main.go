@@ -38,8 +38,8 @@ const (
 type commands struct {
 	globals
 
-	Status   statusCmd   `cmd:"" help:"One edge at a glance."`
-	Edges    edgesCmd    `cmd:"" help:"Every edge of the configuration: reachable, ready, clock, table."`
+	Status   statusCmd   `cmd:"" help:"One edge at a glance; with --watch, a live board of the fleet and a cutover."`
+	Edges    edgesCmd    `cmd:"" help:"The fleet: clock error, revision, age of the table; declare-off."`
 	Trunks   trunksCmd   `cmd:"" help:"Who sends calls, and how much of the limits is used."`
 	Limits   limitsCmd   `cmd:"" help:"Who is close to a limit, what share of it is in force here, and who knocks without being known."`
 	Gateways gatewaysCmd `cmd:"" help:"Where calls go, and who is alive."`
@@ -47,6 +47,20 @@ type commands struct {
 	Numbers  numbersCmd  `cmd:"" help:"Look at number records, and edit them where the edge may."`
 	LogLevel logLevelCmd `cmd:"" help:"Show or set what the edge's log tells."`
 	Reload   reloadCmd   `cmd:"" help:"Let the edge read its configuration again."`
+
+	Plan     planCmd     `cmd:"" group:"Cutovers" help:"Hand in a port order, a cutover for it, or both, and lint them."`
+	Orders   ordersCmd   `cmd:"" group:"Cutovers" help:"Port orders, and what the world says of them."`
+	Cutovers cutoversCmd `cmd:"" group:"Cutovers" help:"Every cutover, or one in full."`
+	Lint     lintCmd     `cmd:"" group:"Cutovers" help:"What should be put right before a cutover is armed."`
+	Rehearse rehearseCmd `cmd:"" group:"Cutovers" help:"Play a cutover through: every edge, every number, a test call per side."`
+	Approve  approveCmd  `cmd:"" group:"Cutovers" help:"Approve what somebody else has planned."`
+	Arm      armCmd      `cmd:"" group:"Cutovers" help:"Let a cutover flip by itself; wants another person's approval."`
+	Move     moveCmd     `cmd:"" group:"Cutovers" help:"Flip at another instant."`
+	Cancel   cancelCmd   `cmd:"" group:"Cutovers" help:"Take a cutover off the schedule."`
+	Flip     flipCmd     `cmd:"" group:"Cutovers" help:"Flip now: as soon as every edge can know."`
+	Rollback rollbackCmd `cmd:"" group:"Cutovers" help:"Give the numbers back; wants another person's approval."`
+	Store    storeCmd    `cmd:"" group:"Cutovers" help:"The shared chain of revisions: status, init."`
+	Journal  journalCmd  `cmd:"" group:"Cutovers" help:"Every step of every cutover; verify."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Tab completion for bash, zsh and fish."`
 	Version    versionCmd                `cmd:"" help:"Print what this program was built from."`

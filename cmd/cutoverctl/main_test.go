@@ -83,7 +83,7 @@ func open(t *testing.T, h *house, more ...admin.Resource) (url string) {
 	t.Helper()
 	s, err := admin.Open(t.Context(), admin.Options{
 		Address: "127.0.0.1:0",
-		Tokens:  []admin.Token{{Name: "viv", Role: admin.Viewer, Hash: admin.Hash(viewer)}, {Name: "anna", Role: admin.Operator, Hash: admin.Hash(operator)}},
+		Tokens:  []admin.Token{{Name: "viv", Role: admin.Viewer, Hash: admin.Hash(viewer)}, {Name: "anna", Role: admin.Operator, Hash: admin.Hash(operator)}, {Name: "bo", Role: admin.Approver, Hash: admin.Hash(approver)}},
 	}, admin.Parts{Health: h, Resources: append(more,
 		admin.StatusOf(h), admin.GatewaysOf(h), admin.TrunksOf(h), admin.LimitsOf(h), admin.OffendersOf(h), admin.LevelOf(&h.level), admin.ReloadBy(h))})
 	if err != nil {
@@ -136,7 +136,7 @@ func TestWhatCommandsPrint(t *testing.T) {
 	h := &house{report: admin.Report{Degraded: []admin.Reason{{Because: "route_dark", Detail: "no gateway of route legacy-main is alive"}}}}
 	url := open(t, h)
 	for _, c := range []struct{ name, line string }{
-		{"status", "status"}, {"status-json", "status --json"}, {"edges", "edges"}, {"trunks", "trunks"}, {"limits", "limits"}, {"gateways", "gateways"},
+		{"status", "status"}, {"status-json", "status --json"}, {"edges", "edges each"}, {"trunks", "trunks"}, {"limits", "limits"}, {"gateways", "gateways"},
 		{"gateways-colour", "gateways --color always"}, {"log-level", "log-level"}, {"log-level-set", "log-level debug"}, {"reload", "reload"},
 	} {
 		code, out, errs := call(t, append(strings.Fields(c.line), "--edge", url, "--token", operator)...)
@@ -198,7 +198,7 @@ func TestEdgesOfTheConfiguration(t *testing.T) {
 	os.WriteFile(filepath.Join(filepath.Dir(file), "one.token"), []byte(viewer+"\n"), 0o600)
 	write(0o644, "default: two\nedges:\n  - { name: one, url: \""+one+"\", token: \"file:one.token\" }\n"+
 		"  - { name: two, url: \""+two+"\", token: \"${TOKEN_TWO}\" }\n  - { name: gone, url: \"http://127.0.0.1:1\" }\n")
-	code, out, errs := call(t, "edges", "--config", file)
+	code, out, errs := call(t, "edges", "each", "--config", file)
 	if code != exitUnreachable || errs != "" {
 		t.Errorf("%d %s", code, errs)
 	}
@@ -217,7 +217,7 @@ func TestEdgesOfTheConfiguration(t *testing.T) {
 		"edges: [ { name: a, url: x }, { name: a, url: y } ]": "there twice",
 	} {
 		write(0o644, text)
-		if code, _, errs := call(t, "edges", "--config", file); code != exitUsage || !strings.Contains(errs, says) {
+		if code, _, errs := call(t, "edges", "each", "--config", file); code != exitUsage || !strings.Contains(errs, says) {
 			t.Errorf("%s: %d %s", text, code, errs)
 		}
 	}

@@ -6,7 +6,10 @@ import (
 	"github.com/speakops/sipedge/sipedge/admin"
 )
 
-type statusCmd struct{}
+type statusCmd struct {
+	Cutover string `arg:"" optional:"" placeholder:"CUTOVER" help:"A cutover instead of the edge; with --watch, only this one."`
+	Watch   bool   `short:"w" help:"A live board: edges, acknowledgements, countdown, calls per side and second, the first call on the new side."`
+}
 
 // overview is what status shows.
 type overview struct {
@@ -18,6 +21,12 @@ type overview struct {
 
 // Run implements the command.
 func (c *statusCmd) Run(ctx context.Context, d *desk) error {
+	if c.Watch {
+		return watch(ctx, d, c.Cutover)
+	}
+	if c.Cutover != "" {
+		return (&cutoversCmd{c.Cutover}).Run(ctx, d)
+	}
 	edge, err := d.edge()
 	if err != nil {
 		return err

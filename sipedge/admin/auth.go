@@ -50,38 +50,38 @@ func Actor(ctx context.Context) string {
 // admit finds out who asks, whether they may, and whether they ask too often.
 // Who is not let in is counted by host, so that no stranger uses up what is
 // there for those with a token.
-func (s *Server) admit(r *http.Request, need Role) (actor string, err error) {
-	actor, err = s.authorise(r, need)
-	who := "token " + actor
-	if actor == "" {
+func (s *Server) admit(r *http.Request, need Role) (by Person, err error) {
+	by, err = s.authorise(r, need)
+	who := "token " + by.Name
+	if by.Name == "" {
 		who = "host " + hostname(r.RemoteAddr)
 	}
 	if wait, ok := s.rates.spend(who); !ok {
-		return actor, NewProblem(http.StatusTooManyRequests, "too_many_requests", "%s asks too often; wait as long as Retry-After says", orDefault(actor, "this host")).RetryAfter(wait)
+		return by, NewProblem(http.StatusTooManyRequests, "too_many_requests", "%s asks too often; wait as long as Retry-After says", orDefault(by.Name, "this host")).RetryAfter(wait)
 	}
-	return actor, err
+	return by, err
 }
 
-func (s *Server) authorise(r *http.Request, need Role) (actor string, err error) {
+func (s *Server) authorise(r *http.Request, need Role) (by Person, err error) {
 	if need == Anyone {
-		return "", nil
+		return by, nil
 	}
 	ring := s.keys.Load()
 	if len(ring.keys) == 0 {
-		return "", withoutTokens(r)
+		return by, withoutTokens(r)
 	}
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return "", NewProblem(http.StatusUnauthorized, "no_token", "send a token: Authorization: Bearer ...")
+		return by, NewProblem(http.StatusUnauthorized, "no_token", "send a token: Authorization: Bearer ...")
 	}
 	k := ring.find(strings.TrimSpace(token))
 	if k == nil {
-		return "", NewProblem(http.StatusUnauthorized, "wrong_token", "this token is not known here; `sipedge token` makes one, whose hash belongs under admin.tokens")
+		return by, NewProblem(http.StatusUnauthorized, "wrong_token", "this token is not known here; `sipedge token` makes one, whose hash belongs under admin.tokens")
 	}
-	if k.role < need {
-		return k.name, NewProblem(http.StatusForbidden, "wrong_role", "%s is %s; this needs %s: ask someone who is, or change the role under admin.tokens", k.name, k.role, need)
+	if by = (Person{k.name, k.role}); k.role < need {
+		return by, NewProblem(http.StatusForbidden, "wrong_role", "%s is %s; this needs %s: ask someone who is, or change the role under admin.tokens", k.name, k.role, need)
 	}
-	return k.name, nil
+	return by, nil
 }
 
 // withoutTokens lets people on this machine look while no token is configured.

@@ -107,14 +107,14 @@ func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 // guard asks who is there and whether he may, reads the body, and lets the
 // operation answer in its time.
 func (s *Server) guard(rule rule, handle func(http.ResponseWriter, *http.Request) error, w *begun, r *http.Request) error {
-	actor, err := s.admit(r, rule.role)
+	by, err := s.admit(r, rule.role)
 	if err != nil {
 		return err
 	}
 	if r, err = s.whole(rule, w, r); err != nil {
 		return err
 	}
-	ctx := context.WithValue(r.Context(), actorKey{}, actor)
+	ctx := context.WithValue(context.WithValue(r.Context(), actorKey{}, by.Name), roleKey{}, by.Role)
 	if !rule.stream {
 		var done context.CancelFunc
 		ctx, done = context.WithTimeout(ctx, rule.within)
@@ -124,8 +124,8 @@ func (s *Server) guard(rule rule, handle func(http.ResponseWriter, *http.Request
 	if rule.reads {
 		return handle(w, r)
 	}
-	err = s.once(actor, handle, w, r)
-	s.logChange(w, r, actor, err)
+	err = s.once(by.Name, handle, w, r)
+	s.logChange(w, r, by.Name, err)
 	return err
 }
 
