@@ -35,7 +35,7 @@ func (c *limitsCmd) Run(ctx context.Context, d *desk) error {
 	return d.show(closeToLimits{all, offenders}, func(p *paper) {
 		var rows [][]any
 		for _, l := range all.Limits {
-			rows = append(rows, []any{l.Trunk, used(l.Up, l.ShareConcurrent), of(l.ShareConcurrent, l.Concurrent), perSecond(l), fmt.Sprint(l.OverConcurrent), fmt.Sprint(l.OverRate)})
+			rows = append(rows, []any{l.Trunk, used(l.Up, l.ShareConcurrent), of(l.ShareConcurrent, l.Concurrent), rateOf(l), fmt.Sprint(l.OverConcurrent), fmt.Sprint(l.OverRate)})
 		}
 		p.table([]string{"TRUNK", "CALLS HERE", "SHARE", "CALLS/S HERE", "REFUSED: FULL", "TOO FAST"}, rows)
 		rows = [][]any{{"calls being set up", used(all.InFlight, all.MaxFlight)}, {"calls up", used(all.Dialogs, all.MaxDialogs)}, {"new calls shed", shed(all.Shed)}}
@@ -61,7 +61,7 @@ func of(share, limit int) string {
 	return fmt.Sprintf("%d of %d", share, limit)
 }
 
-func perSecond(l admin.Limit) string {
+func rateOf(l admin.Limit) string {
 	switch {
 	case l.CPS == 0:
 		return "no limit"
