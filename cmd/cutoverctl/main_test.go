@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		os.Unsetenv(name)
 	}
 	os.Setenv("XDG_CONFIG_HOME", "/nonexistent")
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/charmbracelet/bubbletea.Tick.func1")) // a tick ends by itself, after its time
 }
 
 var began = time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
