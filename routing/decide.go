@@ -75,6 +75,7 @@ func holder(view View, at Interval, call *Call, number *Number, t *trace) claim 
 	schedule, live := view.Schedule(call.To)
 	if live && schedule.Committed != nil {
 		c.comes = c.comes || schedule.Committed.Stepped(at, SpeakOps)
+		t.edgesOf(schedule.Committed) // also where an override speaks: the way to us opens by them
 	}
 	kind, edge, sure := number.Override.During(at)
 	t.override(&number.Override, kind, sure)

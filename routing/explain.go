@@ -101,7 +101,6 @@ func (t *trace) timeline(line *Timeline, at Interval, authority RoutingAuthority
 	if t == nil {
 		return
 	}
-	t.edgesOf(line)
 	if sure {
 		t.say("timeline", "revision %d: %s; now %s", line.revision, line, authority)
 		return

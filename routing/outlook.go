@@ -45,6 +45,9 @@ func (t *trace) edge(at ...time.Time) {
 }
 
 func (t *trace) edgesOf(line *Timeline) {
+	if t == nil {
+		return
+	}
 	for _, turn := range line.turns {
 		t.edge(turn.At)
 	}

@@ -65,3 +65,26 @@ func TestEveryReasonHasAWayOut(t *testing.T) {
 		}
 	}
 }
+
+// An override that forces legacy hides the timeline, and yet its step matters:
+// from then on the network brings the number to us, and a route that dials it
+// over the PSTN would only turn in a circle.
+func TestOutlookSeesAStepBehindAnOverride(t *testing.T) {
+	now := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+	cut := now.Add(time.Hour)
+	line, err := NewTimeline(7, Legacy, Turn{cut, SpeakOps})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &World{
+		Table:     &Table{},
+		Legacy:    &Route{ID: "l", Authority: Legacy, Target: PSTNSameTN, Gateways: []Gateway{{ID: "l1"}}},
+		Schedules: func(PublicNumber) (Schedule, bool) { return Schedule{Committed: &line}, true },
+	}
+	w.Table.Put(Number{PublicNumber: 12025550143, RoutingAuthority: Legacy, PortingState: Armed, Revision: 1,
+		Override: Override{ForceLegacy, now.Add(-time.Hour), now.Add(24 * time.Hour), "why", "who"}})
+	outlook := Outlook(w, Exactly(now), Call{To: 12025550143})
+	if len(outlook) == 0 || !outlook[0].At.Equal(cut) || outlook[0].Decision.Because != PSTNComesBack {
+		t.Errorf("%+v", outlook)
+	}
+}

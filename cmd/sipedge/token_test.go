@@ -37,3 +37,22 @@ func TestTokenPrintsWhatTheConfigurationWants(t *testing.T) {
 		t.Errorf("--role boss: %d", code)
 	}
 }
+
+// A hash that can be nobody's lets nobody in, and does not keep the edge from
+// its calls; above all it is not as if there were no tokens.
+func TestATokenThatIsNoneLocksTheDoor(t *testing.T) {
+	cfg := &configs.Edge{Admin: configs.Admin{Tokens: []configs.AdminToken{{Name: "anna", Role: "operator", Hash: "..."}}}}
+	tokens, err := tokensOf(cfg)
+	if err != nil || len(tokens) != 1 {
+		t.Fatalf("%v, %v", tokens, err)
+	}
+	s, err := admin.Open(t.Context(), admin.Options{Address: "127.0.0.1:0", Tokens: tokens}, admin.Parts{Health: healthy{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+}
+
+type healthy struct{}
+
+func (healthy) Health() admin.Report { return admin.Report{} }

@@ -36,7 +36,7 @@ func listening(t *testing.T, s *Server, last, query string) (next func() string,
 		for {
 			line, err := in.ReadString('\n')
 			if err != nil {
-				return "end"
+				return "end: " + err.Error()
 			}
 			if line == "\n" {
 				return block.String()
@@ -114,20 +114,31 @@ func TestEventsAreTold(t *testing.T) {
 	}
 }
 
-// A stream ends when the server stops or its tokens change.
+// A stream ends when the server stops or its tokens change, and not by a broken
+// connection: that would be the server's patience at its end.
 func TestStreamsEnd(t *testing.T) {
 	h := &house{bus: NewBus()}
-	s := running(t, h)
+	s := openServer(t, h, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx) }()
 	next, hangUp := listening(t, s, "", "")
 	if err := s.SetTokens(nil); err != nil {
 		t.Fatal(err)
 	}
-	if got := next(); got != "end" {
+	if got := next(); got != "end: EOF" {
 		t.Errorf("after other tokens: %q", got)
 	}
 	hangUp()
-	_, hangUp = listening(t, s, "", "")
-	t.Cleanup(hangUp) // after the server has stopped, which it does only when the stream ends
+	next, hangUp = listening(t, s, "", "")
+	stop()
+	if got := next(); got != "end: EOF" {
+		t.Errorf("after the server was stopped: %q", got)
+	}
+	hangUp()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }
 
 // Listeners are counted, and those that hang up are not.
