@@ -48,7 +48,11 @@ func drawSchedule(t *rapid.T) Schedule {
 		more := *s.Committed
 		end := noon.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "after")) * time.Millisecond)
 		if n := len(more.turns); n == 0 || end.After(more.turns[n-1].At) {
-			more.turns = append(more.turns[:n:n], Turn{end, drawAuthority(t)})
+			line, err := NewTimeline(8, more.first, append(more.turns[:n:n], Turn{end, drawAuthority(t)})...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			more = line
 		}
 		s.Prepared = &more
 	}
