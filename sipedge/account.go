@@ -36,15 +36,26 @@ func (inv *invite) because() routing.Because {
 	return inv.decision.Because
 }
 
+// outcomeWord is what became of a call that was not answered.
+func (inv *invite) outcomeWord() string {
+	if inv.refused == becausePanic {
+		return string(becausePanic)
+	}
+	return inv.outcome.String()
+}
+
 // recordDecision writes the decision record and the log line of one INVITE.
 func (e *Edge) recordDecision(s *shard, inv *invite) {
 	d := &inv.decision
 	because := inv.because()
 	answer := profile.Answer{}
 	outcome := ""
-	if d.Kind == routing.KindRefuse || inv.refused != "" {
+	switch {
+	case inv.code != 0: // it has ended before it was decided
+		answer.Code, outcome = inv.code, inv.outcomeWord()
+	case d.Kind == routing.KindRefuse || inv.refused != "":
 		answer = inv.trunk.profile.Final(inv.outcome)
-		outcome = inv.outcome.String()
+		outcome = inv.outcomeWord()
 	}
 	inv.trunk.stats.Decided(because)
 	if outcome != "" {
@@ -85,9 +96,9 @@ func (e *Edge) writeDecision(s *shard, inv *invite, outcome string, code int) {
 		r.Dialled = m.Target.User
 	}
 	if n, ok := inv.world.routing.Number(inv.asked.To); ok {
-		r.NumberType, r.CurrentServingProvider = n.NumberType, n.CurrentServingProvider
-		r.UnderlyingCarrier, r.CustomerAssignment = n.UnderlyingCarrier, n.CustomerAssignment
+		r.NumberType = n.NumberType
 	}
+	s.account(inv, &r.CurrentServingProvider, &r.UnderlyingCarrier, &r.CustomerAssignment)
 	s.lines = e.parts.Encoder.AppendDecision(s.lines[:0], &r)
 	e.parts.Decisions.Append(s.lines)
 }
@@ -129,13 +140,14 @@ func (e *Edge) callFailed(s *shard, inv *invite, ending call.Ending, a profile.A
 		PublicNumber: inv.asked.To, Caller: inv.asked.From,
 		RoutingAuthority: inv.decision.Authority, PortingState: inv.decision.PortingState,
 		Because: inv.because(), Revision: inv.decision.Revision, Interval: inv.at,
-		Outcome: inv.outcome.String(), Code: inv.code, Cause: a.Cause,
+		Outcome: inv.outcomeWord(), Code: inv.code, Cause: a.Cause,
 		Invited: inv.arrived, Ringing: inv.rang, Ended: e.wall(now), HungUpBy: failedBy(ending),
 	}
 	if inv.route != nil {
 		c.Route = inv.route.ID
 	}
-	c.Attempts = attempts(inv, e.epoch, now)
+	s.account(inv, &c.CurrentServingProvider, &c.UnderlyingCarrier, &c.CustomerAssignment)
+	c.Attempts = s.attempted(inv, now)
 	if n := len(inv.legs); n > 0 && inv.legs[n-1].hop != nil {
 		c.Gateway = inv.legs[n-1].hop.id
 	}
@@ -153,24 +165,47 @@ func failedBy(e call.Ending) records.Side {
 	return records.ByEdge
 }
 
-func attempts(inv *invite, epoch time.Time, now call.Instant) []records.Attempt {
-	list := make([]records.Attempt, 0, len(inv.legs))
+// attempted lists the gateways tried; the list lives until the next one.
+func (s *shard) attempted(inv *invite, now call.Instant) []records.Attempt {
+	list := s.tries[:0]
 	for i := range inv.legs {
 		l := &inv.legs[i]
 		if l.hop == nil {
 			continue
 		}
-		a := records.Attempt{Gateway: l.hop.id, Address: l.addr, Code: l.code, Took: l.took, Result: "no_response"}
-		a.After = max(0, epoch.Add(time.Duration(l.began)).Sub(inv.arrived))
+		a := records.Attempt{Gateway: l.hop.id, Address: l.addr, Code: l.code, Took: l.took, Result: l.result()}
+		a.After = max(0, s.edge.wall(l.began).Sub(inv.arrived))
 		if a.Took == 0 {
 			a.Took = time.Duration(now - l.began)
 		}
-		if l.code != 0 {
-			a.Result = profile.OutcomeOf(l.code).String()
-		}
 		list = append(list, a)
 	}
+	s.tries = list
 	return list
+}
+
+// result is one word for how an attempt went.
+func (l *leg) result() string {
+	switch {
+	case l.code >= 300:
+		return profile.OutcomeOf(l.code).String()
+	case l.code >= 200:
+		return resultAnswered
+	case l.unsent:
+		return resultUnreachable
+	case l.ringing:
+		return resultRang
+	case l.heard:
+		return resultStalled
+	}
+	return resultSilent
+}
+
+// account is what the table believed of the number when the call was decided.
+func (s *shard) account(inv *invite, serving *routing.ProviderID, carrier *routing.CarrierID, customer *routing.CustomerID) {
+	if n, ok := inv.world.routing.Number(inv.asked.To); ok {
+		*serving, *carrier, *customer = n.CurrentServingProvider, n.UnderlyingCarrier, n.CustomerAssignment
+	}
 }
 
 // recordEnd writes the CDR of an answered call.
@@ -184,7 +219,8 @@ func (e *Edge) recordEnd(s *shard, d *dialog, side records.Side, now call.Instan
 		PublicNumber: r.PublicNumber, Caller: r.CallerNumber, RoutingAuthority: r.Authority, PortingState: r.PortingState,
 		Because: r.Because, Revision: r.Revision, Outcome: "answered", Code: 200,
 		Invited: r.Invited, Ringing: r.Ringing, Answered: r.Answered, Ended: e.wall(now), HungUpBy: side, Cause: 16,
-		Readopted: d.taken,
+		CurrentServingProvider: r.CurrentServingProvider, UnderlyingCarrier: r.UnderlyingCarrier, CustomerAssignment: r.CustomerAssignment,
+		Interval: r.Interval, Attempts: r.Attempts, Readopted: d.taken,
 	}
 	s.lines = e.parts.Encoder.AppendCDR(s.lines[:0], &c)
 	e.parts.CDRs.Append(s.lines)

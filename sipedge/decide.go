@@ -23,6 +23,7 @@ const (
 	becauseLoop        routing.Because = "loop_detected"
 	becauseOverload    routing.Because = "overload"
 	becauseDialogs     routing.Because = "max_dialogs"
+	becausePanic       routing.Because = "internal_error" // a bug: the log has its stack
 )
 
 // decide asks the study where the call goes and turns the answer into the next
@@ -75,6 +76,15 @@ func (s *shard) decided(inv *invite, ev call.Event) call.Event {
 		s.edge.recordDecision(s, inv)
 	}
 	return ev
+}
+
+// recordUndecided records a call that ended while it still waited for the clock
+// or for a name: its caller gave up, or its time was over.
+func (s *shard) recordUndecided(inv *invite) {
+	if !inv.recorded {
+		inv.recorded = true
+		s.edge.recordDecision(s, inv)
+	}
 }
 
 // unhold takes a call out of the held ones.

@@ -82,7 +82,9 @@ func (s *shard) dialogRecord(inv *invite, l *leg, m *message.Message, now call.I
 		PublicNumber: d.PublicNumber, CallerNumber: inv.asked.From,
 		From: m.Value(message.KFrom), To: m.Value(message.KTo),
 		Invited: inv.arrived, Ringing: inv.rang, Answered: wall, Expires: wall.Add(w.maxDuration),
+		Interval: inv.at, Attempts: s.attempted(inv, now),
 	}
+	s.account(inv, &r.CurrentServingProvider, &r.UnderlyingCarrier, &r.CustomerAssignment)
 	r.Caller = records.End{
 		Tag: m.FromTag, Contact: contactURI(o), CSeq: m.CSeq, Routes: joinValues(o, message.KRecordRoute, false),
 		Flow: records.Flow{Proto: uint8(inv.flow.Proto), Listener: w.listeners[inv.flow.Listener].name, Peer: inv.source},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
@@ -148,12 +149,16 @@ func (s *shard) finish(inv *invite, ef call.Effect, now call.Instant) {
 	if n := len(inv.legs); n > 0 && ef.Ending == call.GatewaysFailed {
 		s.edge.legSilent(inv, &inv.legs[n-1])
 	}
-	because := inv.because()
 	answer := inv.answer(ef.Ending)
 	relay := false
 	if ef.Kept {
 		answer, relay = inv.trunk.profile.Translate(ef.Code)
 		inv.outcome = profile.OutcomeOf(ef.Code)
+	}
+	because := inv.because()
+	if ef.Ending != call.Refused {
+		// The decision was carried out; what the caller wants to know is why that failed.
+		because = routing.Because(inv.outcome.String())
 	}
 	inv.code = answer.Code
 	if relay {
@@ -164,6 +169,7 @@ func (s *shard) finish(inv *invite, ef call.Effect, now call.Instant) {
 	}
 	inv.last = s.keep(inv.last, s.out)
 	s.respond(inv.flow, inv.via, s.out)
+	s.recordUndecided(inv)
 	s.edge.callFailed(s, inv, ef.Ending, answer, now)
 	s.release(inv)
 	s.forgetRequest(inv)

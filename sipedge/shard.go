@@ -10,6 +10,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/challenge"
 	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/profile"
 	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
@@ -56,6 +57,7 @@ type shard struct {
 	hidden   message.Message // a request whose Vias are put back while spare holds its response
 	buffers  [][]byte
 	invites  []*invite
+	tries    []records.Attempt
 	current  transaction
 }
 
@@ -119,6 +121,11 @@ func (s *shard) apologise(inv *invite) {
 	tag := s.tagFor(m)
 	s.out = m.AppendReply(s.out[:0], 500, "Server Internal Error", tag[:], inv.source, nil)
 	s.respond(inv.flow, inv.via, s.out)
+	if !inv.dialogue.on {
+		inv.code, inv.refused = 500, becausePanic
+		s.recordUndecided(inv)
+		s.edge.callFailed(s, inv, call.Refused, profile.Answer{Code: 500}, s.edge.now())
+	}
 }
 
 // receive takes one message from a reader.

@@ -207,6 +207,7 @@ func TestCancelWhileHeld(t *testing.T) {
 		givenUp(h, c)
 		h.Quiet(40*time.Second, caller, s1)
 		h.CDR(`"outcome":"canceled"`)
+		h.Decision(`"decision":"hold"`, `"because":"clock_uncertain"`, `"outcome":"canceled"`, `"code":487`, `"held_ms":50`)
 		h.Golden("cancel_while_held")
 	})
 }

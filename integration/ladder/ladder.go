@@ -46,11 +46,12 @@ type H struct {
 	Clock *Clock
 	Kept  *records.Memory // dialogs that are up, as a restarted edge finds them
 
-	Config *configs.Edge
-	CDRs   *Lines
-	Log    *bytes.Buffer
-	Faulty string          // a decision on this number panics
-	Names  gateway.Locator // how gateways' names are found; nobody has any
+	Config    *configs.Edge
+	CDRs      *Lines
+	Decisions *Lines
+	Log       *bytes.Buffer
+	Faulty    string          // a decision on this number panics
+	Names     gateway.Locator // how gateways' names are found; nobody has any
 
 	began  time.Time
 	who    string
@@ -100,7 +101,7 @@ func Run(t *testing.T, play func(h *H), edits ...string) {
 // New makes an evening without starting its edge; call it in a bubble.
 func New(t testing.TB, edits ...string) *H {
 	h := &H{
-		T: t, Net: memnet.New(), Table: new(routing.Table), Clock: new(Clock), CDRs: new(Lines), Log: new(bytes.Buffer),
+		T: t, Net: memnet.New(), Table: new(routing.Table), Clock: new(Clock), CDRs: new(Lines), Decisions: new(Lines), Log: new(bytes.Buffer),
 		Kept: new(records.Memory), Names: nobody{}, began: time.Now(), who: "edge", ladder: new(Lines), actors: map[netip.AddrPort]*Actor{},
 	}
 	h.Config = load(t, edits)
@@ -150,7 +151,7 @@ func (h *H) StartAt(addr string) {
 	e, err := sipedge.New(sipedge.Parts{
 		Config: h.Config, Table: h.Table, Freshness: fresh, Clock: h.Clock, Net: h.Net.Host(host),
 		Log:     slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Locator: h.Names, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, CDRs: h.CDRs,
+		Locator: h.Names, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, CDRs: h.CDRs, Decisions: h.Decisions,
 		OnCall: h.decided, Shards: 1,
 	})
 	if err != nil {
@@ -212,7 +213,7 @@ func (h *H) Another(addr string, edits ...string) *H {
 	other := *h
 	other.who = "edge2"
 	other.Config = load(h.T, append([]string{EdgeAddr, addr, "id: edge-1", "id: edge-2"}, edits...))
-	other.CDRs, other.Log, other.Kept = new(Lines), new(bytes.Buffer), new(records.Memory)
+	other.CDRs, other.Decisions, other.Log, other.Kept = new(Lines), new(Lines), new(bytes.Buffer), new(records.Memory)
 	other.StartAt(addr)
 	return &other
 }

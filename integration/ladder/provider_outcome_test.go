@@ -29,7 +29,7 @@ var endings = []ending{
 	{outcome: "absent", play: func(h *H, caller, s1 *Actor) sip.Message {
 		return h.declined(caller, s1, 480)
 	}},
-	{outcome: "no_answer", cause: 19, text: "No answer from user", because: "record", play: func(h *H, caller, s1 *Actor) sip.Message {
+	{outcome: "no_answer", cause: 19, text: "No answer from user", because: "no_answer", play: func(h *H, caller, s1 *Actor) sip.Message {
 		c, invite := h.Ring(caller, s1, speakops)
 		s1.Reply(s1.Want("CANCEL"), 200)
 		s1.Reply(invite, 487)
@@ -61,7 +61,7 @@ var endings = []ending{
 		s1.Reply(invite, 486)
 		return final
 	}},
-	{outcome: "gateways_failed", cause: 38, text: "Network out of order", because: "record", play: func(h *H, caller, s1 *Actor) sip.Message {
+	{outcome: "gateways_failed", cause: 38, text: "Network out of order", because: "gateways_failed", play: func(h *H, caller, s1 *Actor) sip.Message {
 		s2 := h.S2()
 		c, invite := h.Offer(caller, s1, speakops)
 		s1.Reply(invite, 503, "Retry-After: 60")
@@ -119,7 +119,7 @@ func (e *ending) reason(told bool, code int) string {
 	if e.outcome == "absent" && code != 480 { // said in other words, so said by us
 		cause, text = 19, "No answer from user"
 		if told {
-			text = "record"
+			text = "no_answer"
 		}
 	}
 	if cause == 0 {

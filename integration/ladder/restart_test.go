@@ -21,7 +21,8 @@ func TestRestartMidDialog(t *testing.T) {
 		s1.Want("200 INFO")
 		h.HangUp(c, s1)
 		third, _ := h.Talk(caller, s1, speakops)
-		h.CDR(`"outcome":"answered"`, `"readopted":true`, `"public_number":"+12025550143"`)
+		h.CDR(`"outcome":"answered"`, `"readopted":true`, `"public_number":"+12025550143"`, `"customer_assignment":"acme"`, `"earliest":`,
+			`"attempts":[{"gateway":"s1","address":"203.0.113.1:5060","after_ms":0,"took_ms":`, `"code":200,"result":"answered"}]`)
 		h.HangUp(third, s1)
 		h.Quiet(40*time.Second, caller, s1)
 		h.Golden("restart_mid_dialog")

@@ -85,13 +85,24 @@ func (h *H) Check(m sip.Message, name, want string) {
 // CDR is the only CDR so far; it must hold each of these.
 func (h *H) CDR(parts ...string) {
 	h.T.Helper()
-	if len(h.CDRs.All) != 1 {
-		h.T.Errorf("want one CDR, got %d: %q", len(h.CDRs.All), h.CDRs.All)
+	h.record("CDR", h.CDRs, parts)
+}
+
+// Decision is CDR for the decision record.
+func (h *H) Decision(parts ...string) {
+	h.T.Helper()
+	h.record("decision record", h.Decisions, parts)
+}
+
+func (h *H) record(what string, lines *Lines, parts []string) {
+	h.T.Helper()
+	if len(lines.All) != 1 {
+		h.T.Errorf("want one %s, got %d: %q", what, len(lines.All), lines.All)
 		return
 	}
 	for _, p := range parts {
-		if !strings.Contains(h.CDRs.All[0], p) {
-			h.T.Errorf("the CDR lacks %s: %s", p, h.CDRs.All[0])
+		if !strings.Contains(lines.All[0], p) {
+			h.T.Errorf("the %s lacks %s: %s", what, p, lines.All[0])
 		}
 	}
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/speakops/sipedge/routing/e164"
 )
 
-// The layout of an encoded Dialog, version 1: a head of fixed width, big
+// The layout of an encoded Dialog, version 2: a head of fixed width, big
 // endian, then texts with their lengths. What changes while a call is up (the
-// CSeq numbers) lies in the head and is patched in place.
+// CSeq numbers) lies in the head and is patched in place. Version 1 ended before
+// the account (see account.go) and is still read.
 const (
-	dialogVersion = 1
+	dialogVersion = 2
 
 	atVersion   = 0
 	atFlags     = 1 // 1: cut
@@ -35,19 +36,18 @@ const (
 )
 
 // Append appends the encoded record, at most MaxDialog bytes. When it does not
-// fit whole, what only a BYE needs is left out (see Cut) before ErrTooLarge.
+// fit whole, the list of attempts is left out, then what only a BYE needs (see
+// Cut), before ErrTooLarge.
 func (d *Dialog) Append(dst []byte) ([]byte, error) {
-	out := d.append(dst, d.Cut)
-	if len(out)-len(dst) > MaxDialog {
-		out = d.append(dst, true)
+	for _, less := range [...]struct{ cut, bare bool }{{d.Cut, false}, {d.Cut, true}, {true, true}} {
+		if out := d.append(dst, less.cut, less.bare); len(out)-len(dst) <= MaxDialog {
+			return out, nil
+		}
 	}
-	if len(out)-len(dst) > MaxDialog {
-		return dst, ErrTooLarge
-	}
-	return out, nil
+	return dst, ErrTooLarge
 }
 
-func (d *Dialog) append(dst []byte, cut bool) []byte {
+func (d *Dialog) append(dst []byte, cut, bare bool) []byte {
 	var head [headLen]byte
 	head[atVersion] = dialogVersion
 	if cut {
@@ -77,13 +77,12 @@ func (d *Dialog) append(dst []byte, cut bool) []byte {
 	dst = field(dst, d.SIPCallID)
 	dst = d.Caller.names(dst)
 	dst = d.Callee.names(dst)
-	if cut {
-		return dst
+	if !cut {
+		for _, text := range [...][]byte{d.From, d.To, d.Caller.Contact, d.Caller.Routes, d.Callee.Contact, d.Callee.Routes} {
+			dst = field(dst, text)
+		}
 	}
-	for _, text := range [...][]byte{d.From, d.To, d.Caller.Contact, d.Caller.Routes, d.Callee.Contact, d.Callee.Routes} {
-		dst = field(dst, text)
-	}
-	return dst
+	return d.account(dst, bare)
 }
 
 func (e *End) names(dst []byte) []byte {
@@ -116,7 +115,7 @@ func instant(b []byte) time.Time {
 // Decode reads an encoded record. Byte slices of d point into b; unknown
 // versions and bytes left over are ErrBadDialog.
 func (d *Dialog) Decode(b []byte) error {
-	if len(b) < headLen || len(b) > MaxDialog || b[atVersion] != dialogVersion || b[atFlags] > 1 {
+	if len(b) < headLen || len(b) > MaxDialog || b[atVersion] == 0 || b[atVersion] > dialogVersion || b[atFlags] > 1 {
 		return ErrBadDialog
 	}
 	be := binary.BigEndian
@@ -149,6 +148,9 @@ func (d *Dialog) Decode(b []byte) error {
 		for _, text := range [...]*[]byte{&d.From, &d.To, &d.Caller.Contact, &d.Caller.Routes, &d.Callee.Contact, &d.Callee.Routes} {
 			*text = r.next()
 		}
+	}
+	if b[atVersion] > 1 {
+		d.readAccount(&r)
 	}
 	if r.bad || len(r.rest) > 0 {
 		*d = Dialog{}

@@ -70,6 +70,14 @@ type Dialog struct {
 
 	Held Held
 
+	// For the CDR alone: what the table believed, when it was decided, and the
+	// gateways tried (at most 16; none where they did not fit).
+	CurrentServingProvider routing.ProviderID
+	UnderlyingCarrier      routing.CarrierID
+	CustomerAssignment     routing.CustomerID
+	Interval               routing.Interval
+	Attempts               []Attempt
+
 	// Cut means that From, To, Contacts and Routes did not fit and are absent:
 	// the call is accounted for, but cannot be hung up with a BYE.
 	Cut bool
