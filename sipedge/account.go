@@ -57,6 +57,7 @@ func (e *Edge) recordDecision(s *shard, inv *invite) {
 		answer = inv.trunk.profile.Final(inv.outcome)
 		outcome = inv.outcomeWord()
 	}
+	s.showDecision(inv, because, outcome, answer.Code)
 	inv.trunk.stats.Decided(because)
 	if outcome != "" {
 		inv.trunk.stats.Refused(outcome)
@@ -121,16 +122,18 @@ func (e *Edge) logDecision(inv *invite, because routing.Because, outcome string,
 }
 
 // callAnswered counts an answered call and what it says about its gateway.
-func (e *Edge) callAnswered(inv *invite, l *leg, code int, now call.Instant) {
+func (e *Edge) callAnswered(s *shard, inv *invite, l *leg, code int, now call.Instant) {
 	inv.trunk.stats.Answered(code)
 	e.metrics.SetupTime.Observe(time.Duration(now) - inv.arrived.Sub(e.epoch))
 	l.hop.stats.Attempted(resultAnswered)
 	e.found(inv, l, health.Outcome{Result: health.Answered, Sent: e.wall(l.began)})
+	s.showAnswer(inv, l, code)
 }
 
 // callFailed writes the CDR of a call that ends without an answer.
 func (e *Edge) callFailed(s *shard, inv *invite, ending call.Ending, a profile.Answer, now call.Instant) {
 	inv.trunk.stats.Answered(inv.code)
+	s.showFailure(inv, ending)
 	if e.parts.CDRs == nil {
 		return
 	}
@@ -247,6 +250,26 @@ func (e *Edge) endElsewhere(s *shard, p *passage, m *message.Message, side recor
 	}
 	s.lines = e.parts.Encoder.AppendCDR(s.lines[:0], &c)
 	e.parts.CDRs.Append(s.lines)
+}
+
+// recordTurnedAway writes the decision record of an INVITE that was refused
+// before it was decided; how many a second is bounded, the rest are counted only.
+func (s *shard) recordTurnedAway(f transport.Flow, m *message.Message, t *trunk, o profile.Outcome, because routing.Because, code int) {
+	e := s.edge
+	if e.parts.Decisions == nil || !s.turned.allow(s.at) {
+		return
+	}
+	asked, _ := s.asked(m, t)
+	r := records.Decision{
+		At: e.wall(s.at), Call: e.newCallID(), SIPCallID: m.CallID, Branch: m.Via.Branch,
+		Source: f.Peer, Transport: f.Proto.String(), Listener: e.world.Load().listeners[f.Listener].name,
+		Trunk: t.id, PublicNumber: asked.To, Caller: asked.From, Because: because, Outcome: o.String(), Code: code,
+	}
+	if asked.To == 0 {
+		r.Dialled = m.Target.User
+	}
+	s.lines = e.parts.Encoder.AppendDecision(s.lines[:0], &r)
+	e.parts.Decisions.Append(s.lines)
 }
 
 // turnedAway counts a refusal before the decision.

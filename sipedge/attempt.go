@@ -24,6 +24,7 @@ func (s *shard) attempt(inv *invite, ef call.Effect, now call.Instant) {
 	*l = leg{began: now}
 	if ef.Branch > 0 {
 		s.edge.legSilent(inv, &inv.legs[ef.Branch-1])
+		s.noteNext(&inv.legs[ef.Branch-1])
 	}
 	m := s.original(inv)
 	p := &inv.hops[ef.Target]
@@ -48,10 +49,12 @@ func (s *shard) overTarget(inv *invite, m *message.Message, i int, t gateway.Tar
 	out := inv.world.listenerFor(l.hop.route.listener, t.Proto, t.Addr.Addr())
 	if out < 0 {
 		s.edge.log.Warn("no listener can reach the gateway", "gateway", l.hop.id, "address", t.Addr.String())
+		s.note("gateway ", string(l.hop.id), ": no listener of this edge speaks ", t.Proto.String(), " to ", t.Addr.String())
 		return false
 	}
 	flow, err := s.flowTo(t, out)
 	if err != nil {
+		s.note("gateway ", string(l.hop.id), ": ", err.Error())
 		return false
 	}
 	if l.key != 0 {
@@ -190,7 +193,7 @@ func (s *shard) recordRoute(w *world, inv *invite, l *leg, out int) []byte {
 
 func (s *shard) sendLeg(inv *invite, i int, b []byte) {
 	l := &inv.legs[i]
-	err := s.edge.layer.Send(l.flow, b)
+	err := s.send(l.flow, l.actor(), b)
 	s.edge.sent(l.flow, err)
 	l.unsent = err != nil
 	if err != nil {
@@ -234,7 +237,7 @@ func (s *shard) cancelLeg(inv *invite, i int) {
 		return
 	}
 	s.out = s.spare.AppendCancel(s.out[:0], inv.reason)
-	s.edge.sent(l.flow, s.edge.layer.Send(l.flow, s.out))
+	s.edge.sent(l.flow, s.send(l.flow, l.actor(), s.out))
 }
 
 // ackLeg ACKs a non-2xx final of a leg; a repeated final gets the same ACK.
@@ -252,5 +255,5 @@ func (s *shard) ackLeg(inv *invite, i int, m *message.Message, now call.Instant)
 		s.closeLeg(inv, l)
 		s.edge.legFinal(inv, l, m)
 	}
-	s.edge.sent(l.flow, s.edge.layer.Send(l.flow, l.ack))
+	s.edge.sent(l.flow, s.send(l.flow, l.actor(), l.ack))
 }

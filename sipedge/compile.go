@@ -83,7 +83,7 @@ func (w *world) addListeners(c *configs.Edge) {
 		host, port := splitAdvertise(l)
 		one := listener{
 			name: l.Name, hash: token.ID(l.Name), proto: protoNamed(l.Transport), addr: l.Address,
-			host: []byte(strings.Trim(host, "[]")), port: port,
+			host: []byte(strings.Trim(host, "[]")), port: port, shown: shownAddr(l),
 		}
 		at := fmt.Sprintf("%s:%d", host, port)
 		one.viaPrefix = []byte("SIP/2.0/" + strings.ToUpper(l.Transport) + " " + at + ";branch=")
@@ -95,6 +95,15 @@ func (w *world) addListeners(c *configs.Edge) {
 		one.contactTail = []byte("@" + at + param + ">")
 		w.listeners = append(w.listeners, one)
 	}
+}
+
+// shownAddr is the address of a listener in captures: the advertised one, where
+// the socket listens on all.
+func shownAddr(l configs.Listener) string {
+	if at, err := netip.ParseAddrPort(l.Advertise); err == nil && l.Address.Addr().IsUnspecified() {
+		return at.String()
+	}
+	return l.Address.String()
 }
 
 // splitAdvertise is the host and port written into headers; an IPv6 host keeps its brackets.
@@ -149,7 +158,7 @@ func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile,
 			identity: t.Trust.Identity, routingNum: t.Trust.RoutingNumber, override: t.Trust.TestOverride,
 			psap: t.Trust.PSAPCallback, diagnostics: t.Trust.Diagnostics,
 			stripIn: p.Inward(t.Trust.Identity), stripOut: p.Upstream(),
-			limits: keepLimits(before, t), stats: e.metrics.Trunk(routing.TrunkID(t.ID)),
+			limits: keepLimits(before, t), stats: e.metrics.Trunk(routing.TrunkID(t.ID)), actor: e.actor(t.ID),
 		}
 		if one.realm, one.user = proofOf(t); one.user != nil {
 			one.stripIn = p.Inward(t.Trust.Identity, "Proxy-Authorization") // it was for us
@@ -235,7 +244,7 @@ func (w *world) addRoutes(c *configs.Edge, e *Edge) (list []gateway.Gateway, err
 }
 
 func (w *world) hop(r *route, rc configs.Route, g configs.Gateway, index int, e *Edge) (*hop, gateway.Gateway, error) {
-	h := &hop{index: index, id: routing.GatewayID(g.ID), route: r, stats: e.metrics.Gateway(routing.GatewayID(g.ID))}
+	h := &hop{index: index, id: routing.GatewayID(g.ID), route: r, stats: e.metrics.Gateway(routing.GatewayID(g.ID)), actor: e.actor(g.ID)}
 	var err error
 	if h.format, err = e164.ParseFormat(g.Egress.NumberFormat); err != nil {
 		return nil, gateway.Gateway{}, err

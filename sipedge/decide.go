@@ -23,6 +23,9 @@ const (
 	becauseLoop        routing.Because = "loop_detected"
 	becauseOverload    routing.Because = "overload"
 	becauseDialogs     routing.Because = "max_dialogs"
+	becauseMalformed   routing.Because = "malformed"      // not what a SIP message may be
+	becauseFault       routing.Because = "refused"        // a request that cannot be served as it is
+	becauseStrange     routing.Because = "gateway_invite" // an INVITE of a gateway that is no trunk
 	becausePanic       routing.Because = "internal_error" // a bug: the log has its stack
 )
 
@@ -50,6 +53,7 @@ func (s *shard) decide(inv *invite, now call.Instant) call.Event {
 		if inv.held = true; inv.waiting == 0 {
 			inv.waiting = now
 		}
+		s.note("hold because=", string(d.Because), ", decided anew in ", d.Wait(inv.at).String())
 		return call.Event{Kind: call.Wait, At: now + call.Instant(d.Wait(inv.at))}
 	case routing.KindRefuse:
 		return s.decided(inv, call.Event{Kind: call.Refuse})
@@ -109,6 +113,7 @@ func (s *shard) targeted(inv *invite, now call.Instant) call.Event {
 	if !known && !inv.resolved {
 		inv.resolved = true
 		s.resolve(inv)
+		s.note("wait for the address of a gateway of route ", string(inv.route.ID))
 		return call.Event{Kind: call.Wait, At: now + call.Instant(1100*time.Millisecond)}
 	}
 	return call.Event{Kind: call.Carry, Targets: inv.targets, Rules: inv.rules()}
@@ -163,6 +168,7 @@ func (s *shard) resolve(inv *invite) {
 		for tx := s.servers[key]; tx != nil; tx = tx.head().next {
 			if again, ok := tx.(*invite); ok && again.id == id && again.call.State() == call.Proceeding && again.call.Attempts() == 0 {
 				s.current = again
+				s.aboutTx(again, now)
 				s.step(again, s.decide(again, now), nil, now)
 				return
 			}

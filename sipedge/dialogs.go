@@ -3,6 +3,7 @@ package sipedge
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"github.com/speakops/sipedge/ratelimit"
 	"github.com/speakops/sipedge/sipedge/call"
@@ -59,7 +60,7 @@ func (s *shard) answered(inv *invite, l *leg, m *message.Message, now call.Insta
 	if err := s.edge.keeper.Answered(&r); err != nil {
 		s.edge.meter.unjournaled.Add(1)
 	}
-	s.edge.callAnswered(inv, l, m.Status, now)
+	s.edge.callAnswered(s, inv, l, m.Status, now)
 }
 
 // remember keeps a dialog until it ends, at the latest at the given instant.
@@ -174,6 +175,9 @@ func (s *shard) endDialog(d *dialog, side records.Side, now call.Instant) {
 	s.drop(d)
 	s.ended.note(d.id, now)
 	s.edge.keeper.Ended(d.id)
+	if s.tape != nil {
+		s.tape.Over(d.id, time.Duration(now), string(side))
+	}
 	s.edge.recordEnd(s, d, side, now)
 }
 

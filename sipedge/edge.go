@@ -36,6 +36,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/observe"
+	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
@@ -66,6 +67,8 @@ type Parts struct {
 	Decisions Lines            // nil: no decision records
 	CDRs      Lines            // nil: no CDRs
 	Metrics   *observe.Metrics // of Words(); nil: not shown to anybody
+	Ladders   *ladder.Store    // messages of calls; nil: not kept
+	Mirror    Mirror           // nil: messages are shown to nobody else
 	OnCall    func(CallLine)   // told of every decision, may be nil
 	Shards    int              // 0: one per core
 }
@@ -115,7 +118,7 @@ const numbersTracked = 1 << 18
 
 // New makes an edge of its parts. It is not ready and has no sockets before Open.
 func New(p Parts) (*Edge, error) {
-	e := &Edge{parts: p, log: p.Log, epoch: time.Now(), clock: p.Clock, keeper: p.Keeper, route: maphash.MakeSeed()}
+	e := &Edge{parts: p, log: p.Log, epoch: p.epoch(), clock: p.Clock, keeper: p.Keeper, route: maphash.MakeSeed()}
 	e.metrics, e.floods = p.Metrics, observe.NewFlood(p.Log, 1)
 	if e.metrics == nil {
 		e.metrics = observe.NewMetrics(Words())
@@ -138,6 +141,7 @@ func New(p Parts) (*Edge, error) {
 	for range max(1, shardCount(p.Shards)) {
 		e.shards = append(e.shards, newShard(e, maphash.MakeSeed()))
 	}
+	e.openLadders()
 	if err := e.certs.load(p.Config); err != nil {
 		return nil, err
 	}

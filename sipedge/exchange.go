@@ -19,7 +19,7 @@ type exchange struct {
 	method   message.Method
 	source   netip.AddrPort
 	toCaller bool
-	callID   callID // of its dialog
+	of       callID // whose dialog it is in, zero for a request of our own
 	branch   branch
 	client   uint64
 	down     transport.Flow
@@ -62,8 +62,8 @@ func (s *shard) exchange(f transport.Flow, m *message.Message, w *world, p *pass
 	s.adopt(x, key, id, back(f, &m.Via))
 	x.via = m.Via.Port
 	s.current = x
+	x.of = p.token.Call
 	x.raw = s.hold(m.Raw)
-	x.callID = p.token.Call
 	if m.Method == message.BYE {
 		s.bye(p, m, now)
 	}
@@ -100,7 +100,7 @@ func (s *shard) stepExchange(x *exchange, ev call.Event, m *message.Message, now
 func (s *shard) grantExchange(x *exchange, ef call.Effect, m *message.Message, now call.Instant) {
 	switch ef.Kind {
 	case call.Repeat:
-		s.edge.sent(x.down, s.edge.layer.Send(x.down, x.sent))
+		s.edge.sent(x.down, s.send(x.down, 0, x.sent))
 	case call.Relay:
 		if x.done != nil {
 			if ef.Code >= 200 {

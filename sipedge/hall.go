@@ -17,6 +17,7 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 	t := w.trunkOf(f, s.edge.namesOf(f))
 	if t == nil {
 		s.edge.strangeInvite(f)
+		s.because = becauseStrange
 		s.answer(f, m, 403, "Forbidden", nil)
 		return
 	}
@@ -55,6 +56,7 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 	}
 	inv := s.admit(f, m, w, t, key, id, now)
 	inv.asked, inv.emergency = asked, emergency
+	s.opened(inv)
 	inv.origin.class, inv.origin.loop = classInvite, loop
 	s.edge.overload.Began()
 	s.trying(inv, m)
@@ -158,6 +160,8 @@ func (s *shard) merged(key uint64, f transport.Flow) bool {
 func (s *shard) turnAway(f transport.Flow, m *message.Message, t *trunk, o profile.Outcome, because routing.Because) {
 	a := t.profile.Final(o)
 	s.edge.turnedAway(t, o, because)
+	s.recordTurnedAway(f, m, t, o, because, a.Code)
+	s.because = because
 	s.answer(f, m, a.Code, a.Reason, s.finalLines(t, a, because))
 }
 

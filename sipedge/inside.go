@@ -40,6 +40,12 @@ type passage struct {
 // needed, so it works after a restart and on another edge with the same key.
 func (s *shard) inDialog(f transport.Flow, m *message.Message, w *world, key, id uint64, now call.Instant) {
 	p, code, reason := s.admitInside(f, m, w, now)
+	if p.token.Call != (callID{}) {
+		s.about(p.token.Call, 0)
+		if code != 0 {
+			s.note("refused: ", reason)
+		}
+	}
 	if m.Method == message.ACK {
 		if code == 0 {
 			s.forwardAck(f, m, w, &p)
@@ -349,7 +355,7 @@ func (s *shard) forwardAck(f transport.Flow, m *message.Message, w *world, p *pa
 func (s *shard) sendNext(n nextHop, b []byte) (transport.Flow, error) {
 	flow, err := s.flowBack(n)
 	if err == nil {
-		err = s.edge.layer.Send(flow, b)
+		err = s.send(flow, 0, b)
 	}
 	s.edge.sent(flow, err)
 	return flow, err

@@ -10,6 +10,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/profile"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
@@ -52,6 +53,7 @@ type invite struct {
 	held      bool         // counts in the edge's held calls
 	waiting   call.Instant // since when it was first held, 0 for never
 	dialogue  inDialog
+	trace     trace
 
 	inflight bool // counts in the edge's load
 	entered  bool // counts in the trunk's concurrency
@@ -94,6 +96,14 @@ type leg struct {
 	ringing bool // an 18x came
 	unsent  bool // the transport failed
 	told    bool // its silence is reported
+}
+
+// actor is the leg's gateway as ladders know it; a re-INVITE has none.
+func (l *leg) actor() ladder.Actor {
+	if l.hop == nil {
+		return 0
+	}
+	return l.hop.actor
 }
 
 func (s *shard) newInvite() *invite {

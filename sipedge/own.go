@@ -13,7 +13,7 @@ import (
 // ended: with a final code, or 0 for none.
 func (s *shard) own(req *message.Request, next nextHop, done func(code int), now call.Instant) {
 	w := s.edge.world.Load()
-	x := &exchange{world: w, method: req.Method, done: done}
+	x := &exchange{world: w, method: req.Method, done: done, of: s.call}
 	if done == nil {
 		x.done = func(int) {}
 	}

@@ -34,7 +34,7 @@ func (s *shard) reap(inv *invite, i int, m *message.Message, now call.Instant) {
 	b, _ := s.ownBranch()
 	req.Via = s.via(w, int(l.flow.Listener), &b)
 	s.out = req.Append(s.out[:0])
-	s.edge.sent(l.flow, s.edge.layer.Send(l.flow, s.out))
+	s.edge.sent(l.flow, s.send(l.flow, l.actor(), s.out))
 	if l.reaped {
 		return
 	}

@@ -58,6 +58,7 @@ var allowLine = []byte("Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE,
 func (s *shard) belongs(tx transaction, f transport.Flow, m *message.Message, now call.Instant) {
 	s.current = tx
 	inv, isInvite := tx.(*invite)
+	s.aboutMatch(tx)
 	switch {
 	case m.Method == message.ACK:
 		if isInvite && inv.call.Ending() == call.Answered {
@@ -198,7 +199,15 @@ var optionsLines = append(allowLine[:len(allowLine):len(allowLine)], "Accept: ap
 func (s *shard) answer(f transport.Flow, m *message.Message, code int, reason string, extra []byte) {
 	tag := s.tagFor(m)
 	s.out = m.AppendReply(s.out[:0], code, reason, tag[:], f.Peer, extra)
+	s.showRefusal(f, m, code, or(sentences[s.because], reason))
 	s.respond(back(f, &m.Via), m.Via.Port, s.out)
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
 }
 
 // back is the way of a response: over UDP to the source address, and to the
@@ -220,7 +229,8 @@ func back(f transport.Flow, v *message.Via) transport.Flow {
 // 18.2.2): over the same connection, or a new one when that is gone.
 func (s *shard) respond(f transport.Flow, viaPort uint16, b []byte) {
 	b = s.feedback(b)
-	err := s.edge.layer.Send(f, b)
+	who := s.upstreamActor()
+	err := s.send(f, who, b)
 	if err == nil || f.Proto == transport.UDP {
 		s.edge.sent(f, err)
 		return
@@ -231,7 +241,7 @@ func (s *shard) respond(f transport.Flow, viaPort uint16, b []byte) {
 	}
 	flow, err := s.edge.layer.Connect(f.Proto, f.Listener, netipPort(to, viaPort), s.edge.world.Load().upstreamTLS)
 	if err == nil {
-		err = s.edge.layer.Send(flow, b)
+		err = s.send(flow, who, b)
 	}
 	s.edge.sent(f, err)
 }

@@ -40,6 +40,7 @@ func (s *shard) response(f transport.Flow, m *message.Message, now call.Instant)
 			ev.Kind = call.CancelResponse
 		}
 		l := &tx.legs[c.leg]
+		s.about(tx.id, l.actor())
 		l.tried = false // it got through
 		l.heard = true
 		l.ringing = l.ringing || m.Status > 100 && m.Status < 200
@@ -49,6 +50,7 @@ func (s *shard) response(f transport.Flow, m *message.Message, now call.Instant)
 			s.edge.meter.stray()
 			return
 		}
+		s.about(tx.of, 0)
 		s.stepExchange(tx, call.Event{Kind: call.Response, Code: m.Status}, m, now)
 	}
 }

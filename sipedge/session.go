@@ -53,7 +53,7 @@ func (s *shard) agreed(d *dialog, inv *invite, m *message.Message, now call.Inst
 
 // refreshedBy is refreshed for the 2xx of an UPDATE.
 func (s *shard) refreshedBy(x *exchange, m *message.Message, now call.Instant) {
-	if d := s.dialogs[x.callID]; d != nil && x.method == message.UPDATE {
+	if d := s.dialogs[x.of]; d != nil && x.method == message.UPDATE {
 		s.refreshed(d, m, now)
 	}
 }

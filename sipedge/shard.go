@@ -59,6 +59,7 @@ type shard struct {
 	invites  []*invite
 	tries    []records.Attempt
 	current  transaction
+	sight
 }
 
 func newShard(e *Edge, seed maphash.Seed) *shard {
@@ -86,6 +87,7 @@ func (s *shard) leave(now call.Instant) {
 		}
 	}
 	s.current = nil
+	s.looked()
 	s.tombs.sweep(now)
 	s.arm(now)
 	s.mu.Unlock()
@@ -132,6 +134,7 @@ func (s *shard) apologise(inv *invite) {
 func (s *shard) receive(f transport.Flow, m *message.Message, now call.Instant) {
 	s.mu.Lock()
 	defer s.leave(now)
+	s.arrived(f, m.Raw, now)
 	if m.Request {
 		s.request(f, m, now)
 	} else {
@@ -147,6 +150,7 @@ func (s *shard) tick() {
 	s.alarmAt = call.Never
 	for tx := s.timers.pop(now); tx != nil; tx = s.timers.pop(now) {
 		s.current = tx
+		s.aboutTx(tx, now)
 		tx.expire(s, now)
 	}
 	s.current = nil
@@ -171,6 +175,7 @@ func (s *shard) lost(f transport.Flow, now call.Instant) {
 		for tx := first; tx != nil; {
 			next := tx.head().next
 			s.current = tx
+			s.aboutTx(tx, now)
 			tx.broken(s, f, now)
 			tx = next
 		}

@@ -22,9 +22,11 @@ func (k sink) Refuse(f transport.Flow, m *message.Message, fault *message.Fault)
 	if !m.Request || m.Method == message.ACK || fault.Code == 0 {
 		return
 	}
-	s := k.e.shardOf(m.CallID)
+	s, now := k.e.shardOf(m.CallID), k.e.now()
 	s.mu.Lock()
-	defer s.leave(k.e.now())
+	defer s.leave(now)
+	s.arrived(f, m.Raw, now)
+	s.because = becauseMalformed
 	k.e.refusal(k.e.world.Load().trunkOf(f, k.e.namesOf(f)), refusedRequest, f)
 	s.answer(f, m, fault.Code, fault.Reason, nil)
 }

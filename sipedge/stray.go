@@ -38,6 +38,9 @@ func (s *shard) stray(f transport.Flow, m *message.Message, raw [branchRaw]byte,
 		return
 	}
 	up := flowOf(raw, source)
+	if _, t := s.tokenIn(m, s.edge.world.Load()); t != nil && s.looks() {
+		s.about(t.Call, 0)
+	}
 	w := s.edge.world.Load()
 	if int(up.Listener) >= len(w.listeners) {
 		return

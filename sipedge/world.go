@@ -18,6 +18,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
 	"github.com/speakops/sipedge/sipedge/observe"
+	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/profile"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
@@ -61,6 +62,7 @@ type listener struct {
 	contactTail []byte // "@host:port>" or "@host:port;transport=tcp>"
 	host        []byte
 	port        uint16
+	shown       string // the address ladders and captures give it
 }
 
 // trunk is who may send us calls.
@@ -84,6 +86,7 @@ type trunk struct {
 	realm        string
 	user         *challenge.User // nil: it needs no password
 	anywhere     bool            // one of its sources is wide
+	actor        ladder.Actor
 }
 
 // claim is one way a trunk may be recognised.
@@ -115,6 +118,7 @@ type hop struct {
 	add    []byte
 	strip  map[*trunk]*message.HeaderSet // only where the gateway strips headers of its own
 	stats  *observe.Gateway
+	actor  ladder.Actor
 }
 
 // standing says what a source is to this configuration.

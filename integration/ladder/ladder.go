@@ -28,6 +28,7 @@ import (
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge"
 	"github.com/speakops/sipedge/sipedge/gateway"
+	windows "github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport/memnet"
 )
@@ -50,9 +51,11 @@ type H struct {
 	CDRs      *Lines
 	Decisions *Lines
 	Log       *bytes.Buffer
+	Ladders   *windows.Store  // the edge's own view of its calls
 	Faulty    string          // a decision on this number panics
 	Names     gateway.Locator // how gateways' names are found; nobody has any
 
+	wire   map[string]int // messages by Call-ID
 	began  time.Time
 	who    string
 	ladder *Lines
@@ -102,7 +105,7 @@ func Run(t *testing.T, play func(h *H), edits ...string) {
 func New(t testing.TB, edits ...string) *H {
 	h := &H{
 		T: t, Net: memnet.New(), Table: new(routing.Table), Clock: new(Clock), CDRs: new(Lines), Decisions: new(Lines), Log: new(bytes.Buffer),
-		Kept: new(records.Memory), Names: nobody{}, began: time.Now(), who: "edge", ladder: new(Lines), actors: map[netip.AddrPort]*Actor{},
+		Kept: new(records.Memory), Names: nobody{}, began: time.Now(), who: "edge", ladder: new(Lines), wire: map[string]int{}, actors: map[netip.AddrPort]*Actor{},
 	}
 	h.Config = load(t, edits)
 	h.Number(routing.Number{PublicNumber: 12025550143, RoutingAuthority: routing.SpeakOps, PortingState: routing.Settled, CustomerAssignment: "acme"})
@@ -148,10 +151,11 @@ func (h *H) StartAt(addr string) {
 	fresh.Confirm(time.Now())
 	host := netip.MustParseAddrPort(addr).Addr()
 	ctx, stop := context.WithCancel(context.Background())
+	h.Ladders = windows.New(windows.Options{RingBytes: 1 << 20})
 	e, err := sipedge.New(sipedge.Parts{
 		Config: h.Config, Table: h.Table, Freshness: fresh, Clock: h.Clock, Net: h.Net.Host(host),
 		Log:     slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Locator: h.Names, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, CDRs: h.CDRs, Decisions: h.Decisions,
+		Locator: h.Names, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, Ladders: h.Ladders, CDRs: h.CDRs, Decisions: h.Decisions,
 		OnCall: h.decided, Shards: 1,
 	})
 	if err != nil {
@@ -180,6 +184,7 @@ func (h *H) Stop() {
 	}
 	synctest.Wait()
 	h.sane()
+	h.saw()
 }
 
 // sane fails the test when a call has panicked: the edge goes on without it, and
@@ -266,6 +271,7 @@ func (h *H) see(p memnet.Packet) {
 	if p.Lost {
 		what += "   (lost)"
 	}
+	h.wire[callIDOf(p.Data)]++
 	h.line(time.Since(h.began), "%-6s -> %-6s %s", h.name(p.From), h.name(p.To), what)
 }
 

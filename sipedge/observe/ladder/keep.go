@@ -1,0 +1,186 @@
+package ladder
+
+import "slices"
+
+// keeping is what of a call has left the ring and was worth keeping.
+type keeping struct {
+	saved  []byte // entries, oldest first
+	number uint64 // among the finished calls of its trunk
+	queued bool   // stands in one of the queues of calls with something saved
+}
+
+// keep decides which calls stay when the ring comes round.
+type keep struct {
+	perTrunk int
+	limit    int // bytes
+	kept     int // of them in use
+	trunks   map[string]*lately
+	plain    []ref // calls with something saved, oldest first: those that go first when there is no room
+	special  []ref // failed and test calls
+}
+
+// lately is the last finished calls of one trunk.
+type lately struct {
+	n    uint64
+	last []ref
+}
+
+// ref names a call that may have been forgotten since: its talk is used again.
+type ref struct {
+	c  *talk
+	id id
+}
+
+func (r ref) gone() bool { return r.c == nil || r.c.id != r.id }
+
+func (k *keep) init(perTrunk, limit int) {
+	k.perTrunk, k.limit, k.trunks = perTrunk, limit, map[string]*lately{}
+}
+
+// maxTrunks bounds the trunks whose last calls are kept; further ones share.
+const maxTrunks = 1024
+
+func (k *keep) latelyOf(trunk string, create bool) *lately {
+	l := k.trunks[trunk]
+	if l == nil && len(k.trunks) >= maxTrunks {
+		trunk = ""
+		l = k.trunks[""]
+	}
+	if l == nil && create {
+		l = &lately{last: make([]ref, k.perTrunk)}
+		k.trunks[trunk] = l
+	}
+	return l
+}
+
+// list is the name of the trunk's calls; what it was refused at the door stands
+// apart, so that a flood of it does not push the calls out.
+func (c *talk) list() string {
+	if c.state == Refused {
+		return c.start.Trunk + " refused"
+	}
+	return c.start.Trunk
+}
+
+func (c *talk) special() bool { return c.state == Failed || c.start.Test }
+
+// finished makes a call one of the last of its trunk, in the place of an older one.
+func (t *Tape) finished(c *talk) {
+	l := t.latelyOf(c.list(), true)
+	at := &l.last[l.n%uint64(len(l.last))]
+	old := *at
+	l.n++
+	c.number = l.n
+	*at = ref{c, c.id}
+	if !old.gone() && old.c != c && !t.wanted(old.c) {
+		t.release(old.c)
+	}
+}
+
+// wanted says whether a call is to be kept when its messages leave the ring.
+func (t *Tape) wanted(c *talk) bool {
+	if c.state == Open || c.special() {
+		return true
+	}
+	l := t.latelyOf(c.list(), false)
+	return l != nil && l.n-c.number < uint64(t.perTrunk)
+}
+
+// passing is told of every entry that leaves the ring.
+func (t *Tape) passing(entry []byte) {
+	c := t.calls[entryCall(entry)]
+	if c == nil {
+		return
+	}
+	c.ring--
+	if c.ring == 0 {
+		c.last = 0
+	}
+	if !t.wanted(c) {
+		c.lost++
+		if c.ring == 0 && len(c.saved) == 0 {
+			t.forget(c)
+		}
+		return
+	}
+	c.saved = append(c.saved, entry...)
+	t.kept += len(entry)
+	t.enqueue(c)
+	for t.kept > t.limit && t.dropOne() {
+	}
+}
+
+func (t *Tape) enqueue(c *talk) {
+	if c.queued {
+		return
+	}
+	c.queued = true
+	if c.special() {
+		t.special = append(t.special, ref{c, c.id})
+	} else {
+		t.plain = append(t.plain, ref{c, c.id})
+	}
+}
+
+// dropOne lets the call go that is least worth its memory: the oldest that went
+// well or is still open, else the oldest that failed.
+func (t *Tape) dropOne() bool {
+	for len(t.plain) > 0 {
+		r := t.plain[0]
+		t.plain = t.plain[1:]
+		switch {
+		case r.gone() || len(r.c.saved) == 0:
+		case r.c.special(): // it has failed meanwhile
+			t.special = append(t.special, r)
+		default:
+			t.drop(r.c)
+			return true
+		}
+	}
+	for len(t.special) > 0 {
+		r := t.special[0]
+		t.special = t.special[1:]
+		if !r.gone() && len(r.c.saved) > 0 {
+			t.drop(r.c)
+			return true
+		}
+	}
+	return false
+}
+
+// drop takes from a call what was saved of it.
+func (t *Tape) drop(c *talk) {
+	t.stats.Cut++
+	for rest := c.saved; len(rest) > 0; rest = rest[le.Uint32(rest):] {
+		c.lost++
+	}
+	t.release(c)
+}
+
+// release gives back what is saved of a call, and forgets it if that was all.
+func (t *Tape) release(c *talk) {
+	t.kept -= len(c.saved)
+	c.saved, c.queued = nil, false
+	if c.ring == 0 {
+		t.forget(c)
+	}
+}
+
+// maxSpare bounds the talks that wait to be used again.
+const maxSpare = 4096
+
+func (t *Tape) forget(c *talk) {
+	if c == t.busy {
+		return
+	}
+	delete(t.calls, c.id)
+	*c = talk{}
+	if len(t.spare) < maxSpare {
+		t.spare = append(t.spare, c)
+	}
+	// What is gone must not fill the queues.
+	if n := len(t.plain); n > 64 && n > 4*len(t.calls) {
+		t.plain = slices.DeleteFunc(t.plain, ref.gone)
+		t.special = slices.DeleteFunc(t.special, ref.gone)
+	}
+}

@@ -1,0 +1,18 @@
+package ladder
+
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// memory is n bytes that the kernel gives page by page as they are touched, and
+// that are given back with their owner.
+func memory[T any](owner *T, n int) []byte {
+	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return make([]byte, n)
+	}
+	runtime.AddCleanup(owner, func(b []byte) { _ = unix.Munmap(b) }, b)
+	return b
+}

@@ -1,0 +1,85 @@
+package sipedge
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/profile"
+)
+
+// sentences say for people what a reason for a refusal means, and where to look.
+var sentences = map[routing.Because]string{
+	routing.NotANumber:    "what was dialled names no public number; look at called in the trunk's profile and at default_country",
+	routing.NumberUnknown: "the number is not in the table, which is fresh: it is not ours",
+	routing.TableStale:    "the number is not in the table, and the table is too old to be sure; is Redis reachable?",
+	routing.NoAuthority:   "the record says that nobody carries this number",
+	routing.OverrideBlock: "an override blocks the number",
+	routing.NoRoute:       "no route is configured for the side that holds the number, or it has no gateway",
+	routing.WrongRoute:    "the record names a route of the other side",
+	routing.PSTNComesBack: "the route dials the number over the PSTN, which would bring the call back here",
+	routing.ClockTooWide:  "this edge's clock is not sure enough for a number that changes hands now",
+	becauseNumberLimit:    "too many calls to this number: limits.per_number",
+	becauseEmergency:      "an emergency number was dialled through a trunk; it is never routed by table",
+	becauseHeldFull:       "as many calls as may be held for the clock are held: clock.max_held",
+	becauseLoop:           "the call has been here before: its Vias show a loop",
+	becauseOverload:       "messages wait too long, or as many calls as may be set up at once are: limits.overload",
+	becauseCallerLimit:    "too many calls from this caller: limits.per_caller",
+	"not_in_fleet":        "the fleet does not count on this edge: cutoverctl edges says what it waits for",
+	becauseDialogs:        "as many calls as an edge can remember are up",
+	becausePanic:          "a bug of this program: the log has its stack",
+	"over_cps":            "more calls per second than the trunk's limits allow",
+	"over_concurrent":     "more calls at once than the trunk's limits allow",
+	"draining":            "the edge is stopping",
+	"table_not_loaded":    "the numbers have not been loaded from Redis yet",
+	becauseFault:          "",
+}
+
+// whyFailed is a sentence for a call that ended without an answer.
+func (s *shard) whyFailed(inv *invite, ending call.Ending) []byte {
+	b := s.text[:0]
+	switch ending {
+	case call.Canceled:
+		b = append(b, "the caller gave up after "...)
+		b = append(b, time.Duration(s.at-inv.legsBegan(s.edge)).Round(time.Millisecond).String()...)
+	case call.Refused:
+		b = append(b, sentences[inv.because()]...)
+	case call.Unanswered:
+		b = append(b, "it rang, and nobody answered in time"...)
+	}
+	for i := range inv.legs {
+		l := &inv.legs[i]
+		if l.hop == nil {
+			continue
+		}
+		if len(b) > 0 {
+			b = append(b, "; "...)
+		}
+		b = append(append(append(b, "gateway "...), l.hop.id...), ' ')
+		b = l.appendSays(b)
+	}
+	s.text = b
+	return b
+}
+
+// legsBegan is when the INVITE came.
+func (inv *invite) legsBegan(e *Edge) call.Instant { return call.Instant(inv.arrived.Sub(e.epoch)) }
+
+// appendSays writes how an attempt went.
+func (l *leg) appendSays(b []byte) []byte {
+	if l.code != 0 {
+		b = append(b, "said "...)
+		b = strconv.AppendInt(b, int64(l.code), 10)
+		return append(append(b, ' '), profile.Phrase(l.code)...)
+	}
+	switch l.result() {
+	case resultUnreachable:
+		return append(b, "could not be reached"...)
+	case resultRang:
+		return append(b, "rang"...)
+	case resultStalled:
+		return append(b, "said 100 and nothing more"...)
+	}
+	return append(b, "said nothing"...)
+}
