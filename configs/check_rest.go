@@ -203,6 +203,22 @@ func (c *checker) telemetry() {
 			c.mistake("telemetry.hep.address", c.show("telemetry.hep.address", a)+" is not host:port", "write host:port, such as homer.example.net:9060")
 		}
 	}
+	if e := t.OTLP.Endpoint; e != "" {
+		if u, err := url.Parse(e); strings.Contains(e, "://") && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+			c.mistake("telemetry.otlp.endpoint", c.show("telemetry.otlp.endpoint", e)+" is no http or https address", "write http://host:4318 for OTLP over HTTP, host:4317 for gRPC")
+		} else if _, port, err := splitHostPort(e); !strings.Contains(e, "://") && (err != nil || port == 0) {
+			c.mistake("telemetry.otlp.endpoint", c.show("telemetry.otlp.endpoint", e)+" is not host:port", "write host:4317 for OTLP over gRPC, http://host:4318 for HTTP")
+		}
+	}
+	if t.HEP.Agent < 0 || t.HEP.Agent > 1<<32-1 {
+		c.mistake("telemetry.hep.agent", fmt.Sprintf("%d is no capture agent id", t.HEP.Agent), "write a number from 0 to 4294967295")
+	}
+	if m := t.Ladders.Memory; m != 0 && (m < 1<<20 || m > 4<<30) {
+		c.mistake("telemetry.ladders.memory", m.String()+" is out of range", "write 0 to keep none, or 1MiB to 4GiB")
+	}
+	if n := t.Ladders.PerTrunk; n < 1 || n > 100_000 {
+		c.mistake("telemetry.ladders.per_trunk", fmt.Sprintf("%d is out of range", n), "write 1 to 100000")
+	}
 	c.enum("records.decisions", r.Decisions, "file", "none")
 	c.enum("records.cdr", r.CDR, "file", "none")
 	if r.MaxBytes < 1<<20 {

@@ -33,7 +33,7 @@ func Default() *Edge {
 		},
 		Media:     Media{Ports: PortRange{20000, 29999}, Inactivity: 60 * time.Second, DrainTimeout: 4 * time.Hour},
 		Admin:     Admin{Listen: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 8080)},
-		Telemetry: Telemetry{Log: Log{Level: "info", Format: "json", MaskNumbers: true}, Prometheus: true, OTLP: OTLP{Sample: 0.01}},
+		Telemetry: Telemetry{Log: Log{Level: "info", Format: "json", MaskNumbers: true}, Prometheus: true, OTLP: OTLP{Sample: 0.01}, HEP: HEP{Agent: 1}, Ladders: Ladders{Memory: 32 << 20, PerTrunk: 100}},
 		Records:   Records{Decisions: "file", CDR: "file", MaxBytes: 1 << 30},
 	}
 }

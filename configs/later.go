@@ -21,9 +21,6 @@ func (c *checker) notCarriedOut() {
 	c.later("media", c.given("media"), "this build relays no media; the section has no effect")
 	c.later("cutover.webhooks", len(c.edge.Cutover.Webhooks) > 0, "this build calls no webhooks")
 	c.later("limits.unknown_source.cps", c.edge.Limits.UnknownSource.CPS > 0, "this build answers no stranger; silence is all they get")
-	c.later("telemetry.otlp", c.edge.Telemetry.OTLP.Endpoint != "", "this build exports nothing over OTLP")
-	c.later("telemetry.hep", c.edge.Telemetry.HEP.Address != "", "this build mirrors nothing to Homer")
-	c.later("records.redis_stream", c.edge.Records.RedisStream, "this build writes no records to Redis")
 }
 
 func (c *checker) later(path string, asked bool, text string) {

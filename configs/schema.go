@@ -91,6 +91,7 @@ type Trust struct {
 	TestOverride  bool `yaml:"test_override"`
 	PSAPCallback  bool `yaml:"psap_callback"`
 	Diagnostics   bool `yaml:"diagnostics"`
+	Trace         bool `yaml:"trace"` // traceparent of its INVITEs (W3C Trace Context)
 }
 
 // Route is where an authority's calls go.
@@ -125,6 +126,7 @@ type Egress struct {
 	HeadersAdd   map[string]string `yaml:"headers_add"`
 	HeadersStrip []string          `yaml:"headers_strip"`
 	TLS          ClientTLS         `yaml:"tls"`
+	Trace        bool              `yaml:"trace"` // INVITEs carry a traceparent (W3C Trace Context)
 }
 
 // ClientTLS is the edge's identity and trust towards one gateway.

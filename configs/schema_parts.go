@@ -84,10 +84,11 @@ type AdminToken struct {
 
 // Telemetry is what the edge tells about itself.
 type Telemetry struct {
-	Log        Log  `yaml:"log"`
-	Prometheus bool `yaml:"prometheus"` // /metrics on the admin listener
-	OTLP       OTLP `yaml:"otlp"`
-	HEP        HEP  `yaml:"hep"`
+	Log        Log     `yaml:"log"`
+	Prometheus bool    `yaml:"prometheus"` // /metrics on the admin listener
+	OTLP       OTLP    `yaml:"otlp"`
+	HEP        HEP     `yaml:"hep"`
+	Ladders    Ladders `yaml:"ladders"`
 }
 
 // Log is the edge's own log, on standard error.
@@ -99,13 +100,21 @@ type Log struct {
 
 // OTLP exports spans and metrics; an empty endpoint is off.
 type OTLP struct {
-	Endpoint string  `yaml:"endpoint"`
-	Sample   float64 `yaml:"sample"` // share of calls with a span, 0 to 1
+	Endpoint string  `yaml:"endpoint"` // host:port speaks gRPC, http://host:port and https:// speak HTTP
+	Sample   float64 `yaml:"sample"`   // share of calls with a span, 0 to 1; failed ones always have one, within bounds
 }
 
-// HEP mirrors messages to a Homer; an empty address is off.
+// HEP mirrors messages to a Homer over UDP; an empty address is off.
 type HEP struct {
-	Address string `yaml:"address"`
+	Address  string `yaml:"address"`
+	Agent    int    `yaml:"agent"` // capture agent id by which Homer knows this edge
+	Password Secret `yaml:"password"`
+}
+
+// Ladders are the messages of calls kept in memory; a memory of 0 is off.
+type Ladders struct {
+	Memory   ByteSize `yaml:"memory"`
+	PerTrunk int      `yaml:"per_trunk"` // of each trunk, so many calls that went well
 }
 
 // Records are what the edge writes down about each call.

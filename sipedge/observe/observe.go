@@ -7,6 +7,8 @@
 // Prometheus asks. A public number is never a label.
 package observe
 
+import "runtime/debug"
+
 // Log keys: the vocabulary, as in records, configs and the store.
 const (
 	KeyEdge                   = "edge"
@@ -45,7 +47,19 @@ const (
 	KeySuppressed             = "suppressed" // equal lines left out since the last one
 	KeyActor                  = "actor"      // whose token an admin request carried
 	KeyPath                   = "path"
+	KeyTraceID                = "trace_id"
+	KeyResult                 = "result"             // of an attempt at a gateway
+	KeyPostDialDelay          = "post_dial_delay_ms" // INVITE to the first 18x relayed
+	KeyHeld                   = "held_ms"            // for the clock
 )
+
+// Version is that of the module this program was built from.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
 
 // maskedKeys are the keys whose values are numbers of people.
 var maskedKeys = map[string]bool{KeyPublicNumber: true, KeyCaller: true, KeyDialled: true}

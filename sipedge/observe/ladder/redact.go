@@ -41,7 +41,8 @@ func redact(b []byte) {
 			for _, s := range secretHeaders {
 				if bytes.EqualFold(bytes.TrimSpace(name), s) {
 					secret = true
-					blot(value)
+					_, credentials, _ := bytes.Cut(bytes.TrimLeft(value, " \t"), []byte(" ")) // the scheme stays
+					blot(credentials)
 				}
 			}
 		}

@@ -1,0 +1,132 @@
+package hep
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/speakops/sipedge/sipedge/records"
+	"github.com/speakops/sipedge/sipedge/transport"
+)
+
+const invite = "INVITE sip:+12025550143@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.100;branch=z9hG4bKx\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\n" +
+	"Call-ID: abc\r\nCSeq: 1 INVITE\r\nAuthorization: Digest username=\"topsecret\"\r\nContent-Length: 0\r\n\r\n"
+
+var (
+	at     = time.Date(2026, 3, 1, 10, 0, 0, 123456789, time.UTC)
+	peer4  = netip.MustParseAddrPort("192.0.2.100:5060")
+	local4 = netip.MustParseAddrPort("192.0.2.1:5080")
+)
+
+// What is sent is read by sngrep, a Homer agent that is not ours, which writes
+// it down as a capture; what that says is asked of tshark.
+func TestHEPIsReadBySngrep(t *testing.T) {
+	for _, tool := range []string{"sngrep", "tshark"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Fatalf("%s is needed: apt-get install %s", tool, tool)
+		}
+	}
+	port := freePort(t)
+	file := filepath.Join(t.TempDir(), "seen.pcap")
+	homer := exec.Command("sngrep", "-F", "-N", "-q", "-L", fmt.Sprintf("udp:127.0.0.1:%d", port), "-O", file)
+	var said strings.Builder
+	homer.Stdout, homer.Stderr = &said, &said
+	if err := homer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- homer.Wait() }()
+	defer func() { homer.Process.Kill(); <-ended }()
+
+	s := New(Options{Address: fmt.Sprintf("127.0.0.1:%d", port), Agent: 2001, Node: "edge-1"})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { s.Run(ctx); close(done) }()
+	defer func() { stop(); <-done }()
+	call := records.CallID{1, 2, 3}
+	var out []byte
+	// It tells nobody when it is ready: the two messages are sent until they are seen.
+	for tries := 0; tries < 100 && (!strings.Contains(string(out), "|5070|5060|") || !strings.Contains(string(out), "192.0.2.100")); tries++ {
+		s.Mirror(call, at, false, transport.Flow{Peer: peer4}, local4, []byte(invite))
+		s.Mirror(call, at, true, transport.Flow{Proto: transport.TCP, Peer: netip.MustParseAddrPort("[2001:db8::9]:5060")}, netip.MustParseAddrPort("[2001:db8::1]:5070"), []byte(invite))
+		time.Sleep(100 * time.Millisecond)
+		if tries%5 == 4 {
+			out, _ = exec.Command("tshark", "-r", file, "-d", "udp.port==5080,sip", "-T", "fields", "-E", "separator=|", "-e", "ip.src", "-e", "ip.dst", "-e", "ipv6.src", "-e", "ipv6.dst",
+				"-e", "udp.srcport", "-e", "udp.dstport", "-e", "tcp.srcport", "-e", "frame.time_epoch", "-e", "sip.Method", "-e", "sip.auth", "-e", "_ws.malformed").Output()
+		}
+	}
+	t.Logf("%s%s", out, said.String())
+	for _, want := range []string{
+		"192.0.2.100|192.0.2.1|||5060|5080||1772359200.123456000|INVITE|", "|5070|5060||1772359200.123456000|INVITE|", // it shows no IPv6 addresses
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if strings.Contains(string(out), "topsecret") || strings.Contains(string(out), "Malformed") {
+		t.Error("a secret went to Homer, or what came is malformed")
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).Port
+}
+
+// The chunks of IPv6, which sngrep does not show.
+func TestIPv6Chunks(t *testing.T) {
+	p := Packet{At: at, From: netip.MustParseAddrPort("[2001:db8::9]:5060"), To: netip.MustParseAddrPort("[2001:db8::1]:5070"), TCP: true, Payload: []byte("x")}
+	got := fmt.Sprintf("%x", Append(nil, &p))
+	for _, chunk := range []string{"0000000100070a", "00000002000706", "00000005001620010db8000000000000000000000009", "00000006001620010db8000000000000000000000001", "000000070008" + "13c4", "0000000f000778"} {
+		if !strings.Contains(got, chunk) {
+			t.Errorf("no chunk %s in %s", chunk, got)
+		}
+	}
+	if want := fmt.Sprintf("48455033%04x", len(got)/2); !strings.HasPrefix(got, want) {
+		t.Errorf("begins with %s, want %s", got[:12], want)
+	}
+}
+
+// Nobody is there, or the name does not resolve: the queue stays within its
+// bound and what is lost is counted.
+func TestQueueIsBounded(t *testing.T) {
+	s := New(Options{Address: "nowhere:1", QueueBytes: 10000, Dial: func(context.Context, string) (net.Conn, error) { return nil, fmt.Errorf("no such host") }})
+	for range 100 {
+		s.Mirror(records.CallID{1}, at, false, transport.Flow{Peer: peer4}, local4, []byte(invite))
+	}
+	st := s.Stats()
+	if st.Lost == 0 || len(s.waiting) > 10000 {
+		t.Fatalf("%+v, %d bytes", st, len(s.waiting))
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { s.Run(ctx); close(done) }()
+	for s.Stats().Lost < 100 {
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	<-done
+	if st := s.Stats(); st.Sent != 0 || st.Error != "no such host" {
+		t.Errorf("%+v", st)
+	}
+}
+
+func BenchmarkMirror(b *testing.B) {
+	s := New(Options{})
+	raw := []byte(invite)
+	for b.Loop() {
+		s.Mirror(records.CallID{1}, at, false, transport.Flow{Peer: peer4}, local4, raw)
+		s.waiting = s.waiting[:0]
+	}
+}
