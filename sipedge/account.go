@@ -2,6 +2,7 @@ package sipedge
 
 import (
 	"context"
+	"encoding/hex"
 	"log/slog"
 	"time"
 
@@ -106,6 +107,10 @@ func (e *Edge) writeDecision(s *shard, inv *invite, outcome string, code int) {
 
 func (e *Edge) logDecision(inv *invite, because routing.Because, outcome string, code int) {
 	d := &inv.decision
+	left, ok := e.lines.Allow(slog.LevelInfo, "decision "+d.Kind.String(), "decision")
+	if !ok {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("call", inv.id.String()), slog.String("trunk", string(inv.trunk.id)),
 		slog.Any("public_number", inv.asked.To), slog.String("decision", d.Kind.String()),
@@ -114,6 +119,12 @@ func (e *Edge) logDecision(inv *invite, because routing.Because, outcome string,
 	}
 	if d.Route != nil {
 		attrs = append(attrs, slog.String("route", string(d.Route.ID)))
+	}
+	if inv.trace.context.Valid() {
+		attrs = append(attrs, slog.String(observe.KeyTraceID, hex.EncodeToString(inv.trace.context.Trace[:])))
+	}
+	if left > 0 {
+		attrs = append(attrs, slog.Uint64(observe.KeySuppressed, left))
 	}
 	if outcome != "" {
 		attrs = append(attrs, slog.String("outcome", outcome), slog.Int("code", code))
@@ -124,16 +135,18 @@ func (e *Edge) logDecision(inv *invite, because routing.Because, outcome string,
 // callAnswered counts an answered call and what it says about its gateway.
 func (e *Edge) callAnswered(s *shard, inv *invite, l *leg, code int, now call.Instant) {
 	inv.trunk.stats.Answered(code)
-	e.metrics.SetupTime.Observe(time.Duration(now) - inv.arrived.Sub(e.epoch))
+	e.metrics.SetupTime.ObserveTraced(time.Duration(now)-inv.arrived.Sub(e.epoch), inv.exemplar())
 	l.hop.stats.Attempted(resultAnswered)
 	e.found(inv, l, health.Outcome{Result: health.Answered, Sent: e.wall(l.began)})
 	s.showAnswer(inv, l, code)
+	s.finished(inv, call.Answered, now)
 }
 
 // callFailed writes the CDR of a call that ends without an answer.
 func (e *Edge) callFailed(s *shard, inv *invite, ending call.Ending, a profile.Answer, now call.Instant) {
 	inv.trunk.stats.Answered(inv.code)
 	s.showFailure(inv, ending)
+	s.finished(inv, ending, now)
 	if e.parts.CDRs == nil {
 		return
 	}

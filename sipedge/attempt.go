@@ -113,6 +113,9 @@ func (s *shard) outward(inv *invite, m *message.Message, l *leg, out int, dst []
 		e.Strip = l.hop.strip[inv.trunk]
 	}
 	s.lines = append(s.lines[:0], l.hop.add...)
+	if l.hop.trace {
+		s.lines = s.appendTrace(s.lines, inv, m, inv.indexOf(l))
+	}
 	if !m.Has(message.KMaxBreadth) {
 		s.lines = append(s.lines, "Max-Breadth: 60\r\n"...) // RFC 5393 section 5.3.3
 	}

@@ -99,11 +99,11 @@ func (w *world) addListeners(c *configs.Edge) {
 
 // shownAddr is the address of a listener in captures: the advertised one, where
 // the socket listens on all.
-func shownAddr(l configs.Listener) string {
+func shownAddr(l configs.Listener) netip.AddrPort {
 	if at, err := netip.ParseAddrPort(l.Advertise); err == nil && l.Address.Addr().IsUnspecified() {
-		return at.String()
+		return at
 	}
-	return l.Address.String()
+	return l.Address
 }
 
 // splitAdvertise is the host and port written into headers; an IPv6 host keeps its brackets.
@@ -156,12 +156,12 @@ func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile,
 			id: routing.TrunkID(t.ID), hash: token.ID(t.ID), profile: p, plan: plan,
 			hide: t.Hide, sessionTimer: t.SessionTimer == "insert",
 			identity: t.Trust.Identity, routingNum: t.Trust.RoutingNumber, override: t.Trust.TestOverride,
-			psap: t.Trust.PSAPCallback, diagnostics: t.Trust.Diagnostics,
-			stripIn: p.Inward(t.Trust.Identity), stripOut: p.Upstream(),
+			psap: t.Trust.PSAPCallback, diagnostics: t.Trust.Diagnostics, trace: t.Trust.Trace,
+			stripIn: p.Inward(t.Trust.Identity, traced...), stripOut: p.Upstream(),
 			limits: keepLimits(before, t), stats: e.metrics.Trunk(routing.TrunkID(t.ID)), actor: e.actor(t.ID),
 		}
 		if one.realm, one.user = proofOf(t); one.user != nil {
-			one.stripIn = p.Inward(t.Trust.Identity, "Proxy-Authorization") // it was for us
+			one.stripIn = p.Inward(t.Trust.Identity, forUs...)
 		}
 		if one.hide {
 			one.stripOut = p.Upstream(hiddenHeaders...)
@@ -250,14 +250,14 @@ func (w *world) hop(r *route, rc configs.Route, g configs.Gateway, index int, e 
 		return nil, gateway.Gateway{}, err
 	}
 	_, rest, _ := strings.Cut(g.URI, ":")
-	h.uri = rest
+	h.uri, h.trace = rest, g.Egress.Trace
 	for _, name := range slices.Sorted(maps.Keys(g.Egress.HeadersAdd)) {
 		h.add = append(h.add, name+": "+g.Egress.HeadersAdd[name]+"\r\n"...)
 	}
 	if len(g.Egress.HeadersStrip) > 0 {
 		h.strip = map[*trunk]*message.HeaderSet{}
 		for _, t := range w.trunks {
-			h.strip[t] = t.profile.Inward(t.identity, append(slices.Clone(g.Egress.HeadersStrip), "Proxy-Authorization")...)
+			h.strip[t] = t.profile.Inward(t.identity, append(slices.Clone(g.Egress.HeadersStrip), forUs...)...)
 		}
 	}
 	described := gateway.Gateway{
@@ -348,3 +348,9 @@ func (w *world) tlsFor(at netip.AddrPort, d token.Direction) *transport.TLSTarge
 	}
 	return w.upstreamTLS
 }
+
+// Headers that end at this edge: the parent of its span, and a password's proof.
+var (
+	traced = []string{traceparent, tracestate}
+	forUs  = []string{traceparent, tracestate, "Proxy-Authorization"}
+)

@@ -76,7 +76,7 @@ func (s *shard) decided(inv *invite, ev call.Event) call.Event {
 		inv.outcome = profile.OfIntent(inv.decision.Intent)
 	}
 	if !inv.recorded {
-		inv.recorded = true
+		inv.recorded, inv.decidedAt = true, s.at
 		s.edge.recordDecision(s, inv)
 	}
 	return ev

@@ -69,6 +69,8 @@ type Parts struct {
 	Metrics   *observe.Metrics // of Words(); nil: not shown to anybody
 	Ladders   *ladder.Store    // messages of calls; nil: not kept
 	Mirror    Mirror           // nil: messages are shown to nobody else
+	Tracer    Tracer           // nil: calls have no spans
+	Sample    float64          // share of calls with a span; a caller's own choice goes before
 	OnCall    func(CallLine)   // told of every decision, may be nil
 	Shards    int              // 0: one per core
 }
@@ -95,6 +97,7 @@ type Edge struct {
 	metrics   *observe.Metrics
 	certs     certificates
 	floods    *observe.Flood
+	lines     *observe.Flood // of decisions
 	route     maphash.Seed
 
 	state atomic.Int32 // starting, serving, draining
@@ -116,10 +119,15 @@ const (
 // the callers: more than there can be calls, so that no call is without a place.
 const numbersTracked = 1 << 18
 
+// decisionsPerSecond bounds the log lines of decisions, of each kind; beyond it
+// they are counted, and only the decision records have every call.
+const decisionsPerSecond = 200
+
 // New makes an edge of its parts. It is not ready and has no sockets before Open.
 func New(p Parts) (*Edge, error) {
 	e := &Edge{parts: p, log: p.Log, epoch: p.epoch(), clock: p.Clock, keeper: p.Keeper, route: maphash.MakeSeed()}
 	e.metrics, e.floods = p.Metrics, observe.NewFlood(p.Log, 1)
+	e.lines = observe.NewFlood(p.Log, decisionsPerSecond)
 	if e.metrics == nil {
 		e.metrics = observe.NewMetrics(Words())
 	}
@@ -175,6 +183,7 @@ func (e *Edge) Serve(ctx context.Context) error {
 	g.Go(func() error { return ended(e.layer.Serve(inner)) })
 	g.Go(func() error { return ended(e.gateways.Run(inner)) })
 	g.Go(func() error { return ended(e.floods.Run(inner)) })
+	g.Go(func() error { return ended(e.lines.Run(inner)) })
 	g.Go(func() error {
 		defer stop()
 		select {

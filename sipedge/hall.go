@@ -56,7 +56,7 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 	}
 	inv := s.admit(f, m, w, t, key, id, now)
 	inv.asked, inv.emergency = asked, emergency
-	s.opened(inv)
+	s.opened(inv, m)
 	inv.origin.class, inv.origin.loop = classInvite, loop
 	s.edge.overload.Began()
 	s.trying(inv, m)

@@ -52,6 +52,7 @@ type invite struct {
 	recorded  bool         // the decision record is written
 	held      bool         // counts in the edge's held calls
 	waiting   call.Instant // since when it was first held, 0 for never
+	decidedAt call.Instant // when the decision stood
 	dialogue  inDialog
 	trace     trace
 
@@ -96,6 +97,16 @@ type leg struct {
 	ringing bool // an 18x came
 	unsent  bool // the transport failed
 	told    bool // its silence is reported
+}
+
+// indexOf is which attempt a leg is.
+func (inv *invite) indexOf(l *leg) int {
+	for i := range inv.legs {
+		if &inv.legs[i] == l {
+			return i
+		}
+	}
+	return 0
 }
 
 // actor is the leg's gateway as ladders know it; a re-INVITE has none.

@@ -66,7 +66,7 @@ func (s *shard) relay(inv *invite, ef call.Effect, m *message.Message, now call.
 	first := ef.Code >= 200 && inv.code == 0
 	if ef.Code < 200 && inv.rang.IsZero() {
 		inv.rang = wall
-		s.edge.metrics.PostDialDelay.Observe(wall.Sub(inv.arrived))
+		s.edge.metrics.PostDialDelay.ObserveTraced(wall.Sub(inv.arrived), inv.exemplar())
 	}
 	t := token.Token{
 		Direction: token.ToCallee,

@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // Mirror gets a copy of every message of a call, to show it elsewhere. It must
 // not block and not keep the bytes.
 type Mirror interface {
-	Mirror(call callID, at time.Time, out bool, f transport.Flow, local string, raw []byte)
+	Mirror(call callID, at time.Time, out bool, f transport.Flow, local netip.AddrPort, raw []byte)
 }
 
 // sight is what a shard knows of the step in hand for the sake of ladders: the
@@ -140,12 +141,12 @@ func (s *shard) noteNext(l *leg) {
 }
 
 // localOf is the address a listener is known by.
-func (e *Edge) localOf(listener uint8) string {
+func (e *Edge) localOf(listener uint8) netip.AddrPort {
 	w := e.world.Load()
 	if int(listener) < len(w.listeners) {
 		return w.listeners[listener].shown
 	}
-	return ""
+	return netip.AddrPort{}
 }
 
 // epoch is instant 0 of the edge, which its ladders share.
@@ -164,7 +165,7 @@ func (e *Edge) openLadders() {
 	var list []ladder.Listener
 	for i := range e.world.Load().listeners {
 		l := &e.world.Load().listeners[i]
-		list = append(list, ladder.Listener{Name: l.name, Local: l.shown})
+		list = append(list, ladder.Listener{Name: l.name, Local: l.shown.String()})
 	}
 	e.parts.Ladders.SetListeners(list)
 	for i, s := range e.shards {
@@ -181,10 +182,11 @@ func (e *Edge) actor(name string) ladder.Actor {
 }
 
 // opened begins the ladder of a call.
-func (s *shard) opened(inv *invite) {
+func (s *shard) opened(inv *invite, m *message.Message) {
+	s.traced(inv, m)
 	if s.tape != nil {
 		s.tape.Begin(inv.id, ladder.Start{
-			At: time.Duration(s.at), Trunk: string(inv.trunk.id), To: inv.asked.To, From: inv.asked.From, Test: inv.trunk.override, TraceID: inv.trace.id,
+			At: time.Duration(s.at), Trunk: string(inv.trunk.id), To: inv.asked.To, From: inv.asked.From, Test: inv.trunk.override, TraceID: inv.trace.context.Trace,
 		})
 	}
 	s.about(inv.id, inv.trunk.actor)

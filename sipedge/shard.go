@@ -10,6 +10,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/challenge"
 	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/observe/spans"
 	"github.com/speakops/sipedge/sipedge/profile"
 	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport"
@@ -58,6 +59,7 @@ type shard struct {
 	buffers  [][]byte
 	invites  []*invite
 	tries    []records.Attempt
+	span     spans.Call
 	current  transaction
 	sight
 }

@@ -62,7 +62,7 @@ type listener struct {
 	contactTail []byte // "@host:port>" or "@host:port;transport=tcp>"
 	host        []byte
 	port        uint16
-	shown       string // the address ladders and captures give it
+	shown       netip.AddrPort // the address ladders and captures give it
 }
 
 // trunk is who may send us calls.
@@ -79,6 +79,7 @@ type trunk struct {
 	override     bool
 	psap         bool
 	diagnostics  bool
+	trace        bool
 	sources      []netip.Prefix
 	stripIn      *message.HeaderSet // from requests on their way to a gateway
 	stripOut     *message.HeaderSet // from what leaves towards the trunk
@@ -116,6 +117,7 @@ type hop struct {
 	uri    string // host:port;params for the Request-URI
 	format e164.Format
 	add    []byte
+	trace  bool
 	strip  map[*trunk]*message.HeaderSet // only where the gateway strips headers of its own
 	stats  *observe.Gateway
 	actor  ladder.Actor

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/contrib/instrumentation/runtime"
 	"go.opentelemetry.io/otel/attribute"
 	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
@@ -36,7 +37,9 @@ type Exporter struct {
 
 // NewExporter joins Metrics, Sources, and the collectors of the Go runtime and
 // the process under one handler, for GET /metrics.
-func NewExporter(m *Metrics, from Sources) (*Exporter, error) {
+// Further options, such as a reader that exports over OTLP, apply to what the
+// edge counts and to what OpenTelemetry says of the Go runtime.
+func NewExporter(m *Metrics, from Sources, more ...sdk.Option) (*Exporter, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
@@ -53,7 +56,10 @@ func NewExporter(m *Metrics, from Sources) (*Exporter, error) {
 	}
 	// The SDK would fold everything beyond 2000 series into one; the fixed sets
 	// bound them here.
-	provider := sdk.NewMeterProvider(sdk.WithReader(reader), sdk.WithCardinalityLimit(0))
+	provider := sdk.NewMeterProvider(append([]sdk.Option{sdk.WithReader(reader), sdk.WithCardinalityLimit(0)}, more...)...)
+	if err := runtime.Start(runtime.WithMeterProvider(provider)); err != nil {
+		return nil, fmt.Errorf("observe: runtime metrics: %w", err)
+	}
 	r := registrar{meter: provider.Meter("github.com/speakops/sipedge")}
 	r.tables(m)
 	r.gauges(m)
@@ -66,6 +72,7 @@ func NewExporter(m *Metrics, from Sources) (*Exporter, error) {
 			// A scraper that never reads must not pile up.
 			MaxRequestsInFlight: 4,
 			Timeout:             10 * time.Second,
+			EnableOpenMetrics:   true, // exemplars are in no other format
 		}),
 		provider: provider,
 	}, nil

@@ -52,6 +52,13 @@ func (f *Flood) Log(ctx context.Context, level slog.Level, key, msg string, attr
 	f.log.LogAttrs(ctx, level, msg, attrs...)
 }
 
+// Allow is Log for a line that costs something to make: it says whether the line
+// may be written now, and how many of its key were left out before it. A line
+// that may not is counted.
+func (f *Flood) Allow(level slog.Level, key, msg string) (suppressed uint64, ok bool) {
+	return f.allow(time.Now(), key, level, msg)
+}
+
 func (f *Flood) allow(now time.Time, key string, level slog.Level, msg string) (suppressed uint64, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -10,8 +10,9 @@ import (
 // Histogram counts durations in fixed buckets, without a lock.
 type Histogram struct {
 	bounds []time.Duration
-	counts []atomic.Uint64 // one more than bounds: the last has no upper bound
-	sum    atomic.Int64    // nanoseconds; enough for 292 years of waiting
+	counts []atomic.Uint64          // one more than bounds: the last has no upper bound
+	sum    atomic.Int64             // nanoseconds; enough for 292 years of waiting
+	traced []atomic.Pointer[traced] // of each bucket the last time that has a trace
 }
 
 // The bounds are chosen where promises are made: 20 ms to the 100 Trying, the
@@ -29,11 +30,21 @@ var (
 const us, ms, sec = time.Microsecond, time.Millisecond, time.Second
 
 func newHistogram(bounds []time.Duration) *Histogram {
-	return &Histogram{bounds: bounds, counts: make([]atomic.Uint64, len(bounds)+1)}
+	return &Histogram{bounds: bounds, counts: make([]atomic.Uint64, len(bounds)+1), traced: make([]atomic.Pointer[traced], len(bounds)+1)}
+}
+
+// traced is an exemplar: one duration whose call can be looked at.
+type traced struct {
+	trace [16]byte
+	took  time.Duration
+	at    time.Time
 }
 
 // Observe counts one duration; a negative one (two clocks) counts as zero.
-func (h *Histogram) Observe(d time.Duration) {
+func (h *Histogram) Observe(d time.Duration) { h.ObserveTraced(d, nil) }
+
+// ObserveTraced is Observe for a duration that belongs to a trace, nil for none.
+func (h *Histogram) ObserveTraced(d time.Duration, trace *[16]byte) {
 	d = max(0, d)
 	i := 0
 	for i < len(h.bounds) && d > h.bounds[i] {
@@ -41,6 +52,9 @@ func (h *Histogram) Observe(d time.Duration) {
 	}
 	h.counts[i].Add(1)
 	h.sum.Add(int64(d))
+	if trace != nil {
+		h.traced[i].Store(&traced{*trace, d, time.Now()})
+	}
 }
 
 // Count is how many durations were observed.
@@ -62,6 +76,9 @@ func (h *Histogram) point(start, now time.Time) metricdata.HistogramDataPoint[fl
 		n := h.counts[i].Load()
 		p.BucketCounts = append(p.BucketCounts, n)
 		p.Count += n
+		if e := h.traced[i].Load(); e != nil {
+			p.Exemplars = append(p.Exemplars, metricdata.Exemplar[float64]{Time: e.at, Value: e.took.Seconds(), TraceID: e.trace[:]})
+		}
 	}
 	return p
 }

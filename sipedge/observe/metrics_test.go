@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"runtime"
@@ -11,6 +12,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	otlp "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/speakops/sipedge/routing"
 	"go.uber.org/goleak"
@@ -98,9 +102,67 @@ func TestMetricsGolden(t *testing.T) {
 	}
 }
 
+// A time that has a trace can be looked up: the format that carries exemplars is
+// spoken to those who ask for it.
+func TestExemplars(t *testing.T) {
+	m := newMetrics()
+	m.PostDialDelay.ObserveTraced(30*time.Millisecond, &[16]byte{0xab, 0xcd})
+	e, err := NewExporter(m, Sources{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Shutdown(context.Background())
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/metrics", nil)
+	r.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	e.ServeHTTP(w, r)
+	for line := range strings.Lines(w.Body.String()) {
+		if strings.HasPrefix(line, `sipedge_post_dial_delay_seconds_bucket{le="0.05"} 1 # {`) && strings.Contains(line, `trace_id="abcd0000000000000000000000000000"`) {
+			return
+		}
+	}
+	t.Errorf("no exemplar in\n%s", ours(w.Body.String()))
+}
+
+// What Prometheus is shown goes to an OTLP backend too.
+func TestMetricsOverOTLP(t *testing.T) {
+	var mu sync.Mutex
+	var body []byte
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if b, _ := io.ReadAll(r.Body); r.URL.Path == "/v1/metrics" {
+			body = b
+		}
+	}))
+	defer backend.Close()
+	m := newMetrics()
+	m.SetupTime.Observe(time.Second)
+	more, err := OverOTLP(context.Background(), backend.URL, "edge-1", time.Hour, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := NewExporter(m, Sources{Numbers: func() int { return 7 }}, more...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Shutdown(context.Background()); err != nil { // which pushes once more
+		t.Fatal(err)
+	}
+	var request otlp.ExportMetricsServiceRequest
+	if err := proto.Unmarshal(body, &request); err != nil {
+		t.Fatal(err)
+	}
+	text := request.String()
+	for _, want := range []string{"sipedge.numbers", "sipedge.setup.time", "go.goroutine.count", "edge-1"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}
+
 func TestRuntimeAndProcessAreShown(t *testing.T) {
 	text := scrape(t, newMetrics(), Sources{})
-	names := []string{"\ngo_goroutines "}
+	names := []string{"\ngo_goroutines ", "\ngo_memory_used_bytes{"}
 	if runtime.GOOS == "linux" {
 		names = append(names, "\nprocess_resident_memory_bytes ", "\nprocess_open_fds ")
 	}

@@ -9,11 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/speakops/sipedge/sipedge/observe"
@@ -99,13 +97,6 @@ func client(ctx context.Context, o *Options) (sdk.SpanExporter, error) {
 		otlptracegrpc.WithEndpoint(o.Endpoint), otlptracegrpc.WithInsecure(), otlptracegrpc.WithTimeout(timeout),
 		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{Enabled: true, InitialInterval: time.Second, MaxInterval: 5 * time.Second, MaxElapsedTime: o.RetryFor}),
 	))
-}
-
-// Resource names this edge to a backend.
-func Resource(edge string) *resource.Resource {
-	return resource.NewSchemaless(
-		attribute.String("service.name", "sipedge"), attribute.String("service.instance.id", edge), attribute.String("service.version", observe.Version()),
-	)
 }
 
 // Finished takes one call; it copies and never blocks. A call that was not

@@ -22,7 +22,7 @@ type maker struct {
 func newMaker(edge string, mask bool) *maker {
 	m := &maker{mask: mask}
 	provider := sdk.NewTracerProvider(
-		sdk.WithIDGenerator(given{}), sdk.WithSampler(sdk.AlwaysSample()), sdk.WithSpanProcessor(collector{m}), sdk.WithResource(Resource(edge)),
+		sdk.WithIDGenerator(given{}), sdk.WithSampler(sdk.AlwaysSample()), sdk.WithSpanProcessor(collector{m}), sdk.WithResource(observe.Resource(edge)),
 	)
 	m.tracer = provider.Tracer("github.com/speakops/sipedge")
 	return m
