@@ -46,6 +46,8 @@ type commands struct {
 	Explain  explainCmd  `cmd:"" help:"Where would this call go, why, and what would change the answer?"`
 	Numbers  numbersCmd  `cmd:"" help:"Look at number records, and edit them where the edge may."`
 	LogLevel logLevelCmd `cmd:"" help:"Show or set what the edge's log tells."`
+	Calls    callsCmd    `cmd:"" help:"Calls of late: who, where to, why, and what became of them."`
+	Ladder   ladderCmd   `cmd:"" help:"What crossed the wire for one call, and what was decided in between."`
 	Reload   reloadCmd   `cmd:"" help:"Let the edge read its configuration again."`
 
 	Plan     planCmd     `cmd:"" group:"Cutovers" help:"Hand in a port order, a cutover for it, or both, and lint them."`

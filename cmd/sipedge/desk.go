@@ -81,7 +81,7 @@ func (d *desk) close(log *slog.Logger) {
 
 // openAdmin opens the windows: health, metrics, status, and the few changes that
 // are allowed while the edge runs.
-func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *desk, r admin.Reloader, log *slog.Logger, more ...admin.Resource) (*admin.Server, error) {
+func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *desk, views *windows, r admin.Reloader, log *slog.Logger, more ...admin.Resource) (*admin.Server, error) {
 	o := admin.Options{Address: cfg.Admin.Listen.String(), Insecure: cfg.Admin.Insecure, Version: readVersion()}
 	var err error
 	if o.Tokens, err = tokensOf(cfg); err != nil {
@@ -98,13 +98,17 @@ func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *de
 			admin.StatusOf(edge), admin.GatewaysOf(edge), admin.TrunksOf(edge), admin.LimitsOf(edge), admin.OffendersOf(edge),
 			admin.ReloadBy(r), admin.ExplainBy(edge), admin.BuildInfo()),
 	}
+	if views.ladders != nil {
+		p.Resources = append(p.Resources, admin.CallsOf(views.ladders))
+	}
+	from := edge.Sources()
+	from.RecordsLost = func(yield func(string, uint64)) { d.lost(yield); views.lost(yield) }
+	exporter, err := observe.NewExporter(edge.Metrics(), from, views.more...)
+	if err != nil {
+		return nil, err
+	}
+	views.metrics = exporter
 	if cfg.Telemetry.Prometheus {
-		from := edge.Sources()
-		from.RecordsLost = d.lost
-		exporter, err := observe.NewExporter(edge.Metrics(), from)
-		if err != nil {
-			return nil, err
-		}
 		p.Routes = append(p.Routes, admin.Route{Method: http.MethodGet, Path: "/metrics", Role: admin.Viewer,
 			Handle: func(w http.ResponseWriter, r *http.Request) error { exporter.ServeHTTP(w, r); return nil }})
 	}

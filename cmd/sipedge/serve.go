@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -119,12 +120,19 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	resolver := locate.New(locate.Options{})
 	defer resolver.Close()
 
-	edge, err := sipedge.New(sipedge.Parts{
+	metrics := observe.NewMetrics(sipedge.Words())
+	views, err := openWindows(ctx, cfg, rdb, metrics, runtime.GOMAXPROCS(0), log)
+	if err != nil {
+		return err
+	}
+	parts := sipedge.Parts{
 		Config: cfg, Table: table, Freshness: fresh, Clock: store, Log: log,
-		Locator: resolver, Keeper: desk.journal, Adopted: desk.adopted, Metrics: observe.NewMetrics(sipedge.Words()),
+		Locator: resolver, Keeper: desk.journal, Adopted: desk.adopted, Metrics: metrics,
 		Encoder: desk.encoder, Decisions: desk.decisions, CDRs: desk.cdrs, OnCall: h.onCall,
 		Schedules: fleet.Schedule, Serves: fleet.Serves,
-	})
+	}
+	views.into(&parts, cfg)
+	edge, err := sipedge.New(parts)
 	if err != nil {
 		return err
 	}
@@ -139,7 +147,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		return badConfig{err}
 	}
 	defer done()
-	windows, err := openAdmin(ctx, cfg, edge, desk, r, log,
+	windows, err := openAdmin(ctx, cfg, edge, desk, views, r, log,
 		admin.LevelOf(level), admin.EventsOf(bus), admin.NumbersIn(table, writer))
 	if err != nil {
 		return err
@@ -156,6 +164,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	g.Go(func() error { return r.obey(inner) })
 	g.Go(func() error { return shares.Run(inner, edge.Doors) })
 	g.Go(func() error { return tuneMemoryFor(inner, table) })
+	views.run(inner, g)
 	g.Go(func() error {
 		defer stop() // the rest goes on until the last call is through
 		if restored && feed.Reach(ctx, rdb, awayPatience/4) != nil {
