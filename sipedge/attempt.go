@@ -54,7 +54,8 @@ func (s *shard) overTarget(inv *invite, m *message.Message, i int, t gateway.Tar
 	}
 	flow, err := s.flowTo(t, out)
 	if err != nil {
-		s.note("gateway ", string(l.hop.id), ": ", err.Error())
+		l.unsent, l.why = true, err.Error()
+		s.note("gateway ", string(l.hop.id), ": ", l.why)
 		return false
 	}
 	if l.key != 0 {
@@ -223,6 +224,13 @@ func (s *shard) brokenLegNow(inv *invite, i int) {
 // brokenLeg is brokenLegNow from outside of a step.
 func (s *shard) brokenLeg(inv *invite, i int, now call.Instant) {
 	s.current = inv
+	if l := &inv.legs[i]; l.hop != nil {
+		l.unsent = !l.heard
+		if s.why != nil {
+			l.why = s.why.Error()
+			s.note("gateway ", string(l.hop.id), ": ", l.why)
+		}
+	}
 	if l := &inv.legs[i]; l.tried {
 		s.events = s.events[:0]
 		s.brokenLegNow(inv, i)

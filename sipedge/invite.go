@@ -89,14 +89,15 @@ type leg struct {
 	token   []byte // the route token put into it
 	began   call.Instant
 	took    time.Duration
-	code    int  // its final response, 0 for none yet
-	tried   bool // over TCP for its size, not over UDP yet
-	reaped  bool // its late 2xx was ended by BYE
-	guards  bool // the loop guard counts it
-	heard   bool // a provisional came
-	ringing bool // an 18x came
-	unsent  bool // the transport failed
-	told    bool // its silence is reported
+	code    int    // its final response, 0 for none yet
+	tried   bool   // over TCP for its size, not over UDP yet
+	reaped  bool   // its late 2xx was ended by BYE
+	guards  bool   // the loop guard counts it
+	heard   bool   // a provisional came
+	ringing bool   // an 18x came
+	unsent  bool   // the transport failed
+	told    bool   // its silence is reported
+	why     string // what the transport said when it failed
 }
 
 // indexOf is which attempt a leg is.

@@ -29,6 +29,7 @@ type sight struct {
 	text    []byte
 	because routing.Because // of a refusal without a call
 	turned  turnedAway
+	why     error // a connection ended, while transactions are told of it
 }
 
 // looks says whether anybody wants to see messages.

@@ -170,9 +170,11 @@ func (s *shard) arm(now call.Instant) {
 }
 
 // lost tells every transaction that a flow is gone.
-func (s *shard) lost(f transport.Flow, now call.Instant) {
+func (s *shard) lost(f transport.Flow, why error, now call.Instant) {
 	s.mu.Lock()
 	defer s.leave(now)
+	s.why = why
+	defer func() { s.why = nil }()
 	for _, first := range s.servers {
 		for tx := first; tx != nil; {
 			next := tx.head().next

@@ -42,6 +42,6 @@ func (k sink) Lost(f transport.Flow, err error) {
 	k.e.log.Debug("connection lost", "peer", f.Peer.String(), "error", err)
 	now := k.e.now()
 	for _, s := range k.e.shards {
-		s.lost(f, now)
+		s.lost(f, err, now)
 	}
 }

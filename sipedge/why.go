@@ -29,7 +29,7 @@ var sentences = map[routing.Because]string{
 	"not_in_fleet":        "the fleet does not count on this edge: cutoverctl edges says what it waits for",
 	becauseDialogs:        "as many calls as an edge can remember are up",
 	becausePanic:          "a bug of this program: the log has its stack",
-	"over_cps":            "more calls per second than the trunk's limits allow",
+	"over_rate":           "more calls per second than the trunk's limits allow",
 	"over_concurrent":     "more calls at once than the trunk's limits allow",
 	"draining":            "the edge is stopping",
 	"table_not_loaded":    "the numbers have not been loaded from Redis yet",
@@ -75,7 +75,11 @@ func (l *leg) appendSays(b []byte) []byte {
 	}
 	switch l.result() {
 	case resultUnreachable:
-		return append(b, "could not be reached"...)
+		b = append(b, "could not be reached"...)
+		if l.why != "" {
+			b = append(append(b, ": "...), l.why...)
+		}
+		return b
 	case resultRang:
 		return append(b, "rang"...)
 	case resultStalled:

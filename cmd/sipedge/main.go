@@ -2,7 +2,8 @@
 // checks, fills and shows what an edge would work with.
 //
 // Exit codes: 0 all went well; 1 the configuration is wrong, and every mistake
-// has been listed; 2 the command line is wrong; 3 something failed while running.
+// has been listed; 2 the command line is wrong; 3 something failed while running;
+// 4 an audit found a promise broken.
 package main
 
 import (
@@ -24,6 +25,7 @@ const (
 	exitConfig
 	exitUsage
 	exitFailed
+	exitBroken
 )
 
 // commands is the command line; each command lives in the file of its name.
@@ -33,6 +35,7 @@ type commands struct {
 	Check   checkCmd   `cmd:"" help:"Read a configuration and list every mistake in it, with line numbers."`
 	Numbers NumbersCmd `cmd:"" help:"Move number records into the store."`
 	Token   tokenCmd   `cmd:"" help:"Make a token for the admin API, and the line that lets it in."`
+	Audit   auditCmd   `cmd:"" help:"Read the records of all edges and look for calls that broke a promise."`
 	Version versionCmd `cmd:"" help:"Print what this program was built from."`
 }
 
@@ -43,7 +46,7 @@ New here? "sipedge dev" starts everything a first call needs, on this machine.
 For real: write a configuration (configs/edge.example.yaml shows every key), "sipedge check" it, "sipedge numbers import"
 what you know about your numbers, and "sipedge serve".
 
-Exit codes: 0 ok, 1 bad configuration, 2 bad command line, 3 failed while running.`
+Exit codes: 0 ok, 1 bad configuration, 2 bad command line, 3 failed while running, 4 an audit found a promise broken.`
 
 // streams are where a command writes; tests put buffers here.
 type streams struct{ Out, Err io.Writer }
@@ -116,6 +119,10 @@ func report(err error, to io.Writer) int {
 		return exitConfig
 	}
 	fmt.Fprintln(to, "sipedge:", err)
+	var broken brokenPromise
+	if errors.As(err, &broken) {
+		return exitBroken
+	}
 	return exitFailed
 }
 

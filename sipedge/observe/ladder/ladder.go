@@ -24,7 +24,7 @@ type Options struct {
 	RingBytes int       // messages of late, over all tapes (16 MiB)
 	KeepBytes int       // messages kept beyond that, over all tapes (16 MiB)
 	PerTrunk  int       // finished calls kept for each trunk and tape whatever became of them (100)
-	Refusals  int       // INVITEs turned away before a decision that each tape takes per second (20)
+	Refusals  int       // INVITEs turned away before a decision that each tape takes per second (100)
 	Epoch     time.Time // instant 0 of all times given to tapes (now)
 }
 
@@ -38,7 +38,7 @@ func (o Options) withDefaults() Options {
 	def(&o.RingBytes, 16<<20)
 	def(&o.KeepBytes, 16<<20)
 	def(&o.PerTrunk, 100)
-	def(&o.Refusals, 20)
+	def(&o.Refusals, 100)
 	if o.Epoch.IsZero() {
 		o.Epoch = time.Now()
 	}
