@@ -145,6 +145,9 @@ func (e *Edge) callAnswered(s *shard, inv *invite, l *leg, code int, now call.In
 // callFailed writes the CDR of a call that ends without an answer.
 func (e *Edge) callFailed(s *shard, inv *invite, ending call.Ending, a profile.Answer, now call.Instant) {
 	inv.trunk.stats.Answered(inv.code)
+	if ending != call.Refused && inv.decidedAt != 0 { // a refusal was counted when it was decided
+		inv.trunk.stats.Refused(inv.outcomeWord())
+	}
 	s.showFailure(inv, ending)
 	s.finished(inv, ending, now)
 	if e.parts.CDRs == nil {

@@ -29,6 +29,9 @@ func (s *shard) attempt(inv *invite, ef call.Effect, now call.Instant) {
 	m := s.original(inv)
 	p := &inv.hops[ef.Target]
 	l.hop, l.addr = p.hop, p.target.Addr
+	if d := &inv.decision; l.hop.route.Authority != d.Authority && d.RescueBecause == "" {
+		s.edge.meter.misrouted.Add(1) // watched because it cannot be
+	}
 	s.openLeg(inv, l)
 	if s.wantsTCP(inv, &p.target, now) {
 		l.tried = true // before it is sent: the connection may be gone by then

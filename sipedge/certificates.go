@@ -2,8 +2,10 @@ package sipedge
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/speakops/sipedge/configs"
 	"github.com/speakops/sipedge/sipedge/transport"
@@ -33,6 +35,23 @@ func (c *certificates) load(cfg *configs.Edge) error {
 		}
 	}
 	return nil
+}
+
+// expiry yields how long each listener's certificate is still valid.
+func (c *certificates) expiry(e *Edge) func(yield func(string, time.Duration)) {
+	return func(yield func(string, time.Duration)) {
+		w := e.world.Load()
+		for i := range c.at {
+			t := c.at[i].Load()
+			if t == nil || len(t.Certificates) == 0 || len(t.Certificates[0].Certificate) == 0 {
+				continue
+			}
+			leaf, err := x509.ParseCertificate(t.Certificates[0].Certificate[0])
+			if err == nil {
+				yield(w.listeners[i].name, time.Until(leaf.NotAfter))
+			}
+		}
+	}
 }
 
 func (e *Edge) transportOptions(c *configs.Edge) transport.Options {

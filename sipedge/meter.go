@@ -20,6 +20,7 @@ type meter struct {
 	unsent      atomic.Uint64 // messages the network did not take
 	unjournaled atomic.Uint64 // dialogs the journal had no room for
 	scans       atomic.Uint64 // messages of programs known to scan
+	misrouted   atomic.Uint64 // INVITEs sent to a gateway of another side than was decided
 	faults      atomic.Uint64 // requests refused for what they are: 400, 403, 416, 420, 481, ...
 }
 

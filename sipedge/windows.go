@@ -28,6 +28,8 @@ func (e *Edge) Sources() observe.Sources {
 				yield(string(h.id), w.set.Alive(h.index))
 			}
 		},
+		Misrouted:  e.meter.misrouted.Load,
+		CertExpiry: e.certs.expiry(e),
 		Ready:      func() bool { return len(e.Health().Reasons) == 0 },
 		Numbers:    e.parts.Table.Len,
 		TableAge:   e.tableAge,

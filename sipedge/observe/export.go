@@ -23,6 +23,8 @@ type Sources struct {
 	RecordsLost func(yield func(log string, n uint64))    // lines and entries that found no room
 	Messages    func(yield func(direction, transport string, n uint64))
 	GatewayUp   func(yield func(gateway string, up bool))
+	Misrouted   func() uint64                                         // INVITEs sent to a gateway of another side than was decided
+	CertExpiry  func(yield func(listener string, left time.Duration)) // of the listeners' certificates
 	Ready       func() bool
 	Numbers     func() int           // numbers in the table
 	TableAge    func() time.Duration // since the store last confirmed the table
@@ -172,6 +174,21 @@ func (r *registrar) sources(from Sources) {
 				o.Observe(oneIf(up), metric.WithAttributes(attribute.String(KeyGateway, gateway)))
 			})
 		})
+	}
+	if from.Misrouted != nil {
+		r.counter(nameMisrouted, "INVITEs sent to a gateway of another side than was decided; there is no way for it to count.", func(o metric.Int64Observer) {
+			o.Observe(int64(from.Misrouted()))
+		})
+	}
+	if from.CertExpiry != nil {
+		_, err := r.meter.Float64ObservableGauge(nameCertExpiry, metric.WithDescription("Time until a listener's certificate is no longer valid."), metric.WithUnit("s"),
+			metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+				from.CertExpiry(func(listener string, left time.Duration) {
+					o.Observe(left.Seconds(), metric.WithAttributes(attribute.String(labelListener, listener)))
+				})
+				return nil
+			}))
+		r.note(err)
 	}
 	if from.Ready != nil {
 		r.gauge(nameReady, "1 while /readyz answers 200.", func(o metric.Int64Observer) { o.Observe(oneIf(from.Ready())) })

@@ -85,6 +85,8 @@ func TestMetricsGolden(t *testing.T) {
 		Messages:    func(yield func(string, string, uint64)) { yield("in", "udp", 6) },
 		GatewayUp:   func(yield func(string, bool)) { yield("lg1", true); yield("lg2", false) },
 		Ready:       func() bool { return true },
+		Misrouted:   func() uint64 { return 0 },
+		CertExpiry:  func(yield func(string, time.Duration)) { yield("outside-tls", 30*24*time.Hour) },
 		Numbers:     func() int { return 10_000_000 },
 		TableAge:    func() time.Duration { return 1500 * time.Millisecond },
 		ClockError:  func() time.Duration { return 250 * time.Microsecond },

@@ -20,6 +20,8 @@ const (
 	nameTableAge   = "sipedge.table.age"
 	nameClockError = "sipedge.clock.error"
 	nameGatewayUp  = "sipedge.gateway.up"
+	nameMisrouted  = "sipedge.misrouted"
+	nameCertExpiry = "sipedge.certificate.expiry"
 
 	nameSetupTime     = "sipedge.setup.time"
 	namePostDialDelay = "sipedge.post_dial.delay"
@@ -29,6 +31,7 @@ const (
 	labelDirection = "direction"
 	labelWhere     = "where"
 	labelResult    = "result"
+	labelListener  = "listener"
 
 	// Other takes the place of a word or a name outside the fixed sets.
 	Other = "other"
