@@ -52,6 +52,7 @@ type H struct {
 	Decisions *Lines
 	Log       *bytes.Buffer
 	Ladders   *windows.Store  // the edge's own view of its calls
+	Traced    *Traces         // calls as spans are made of them
 	Faulty    string          // a decision on this number panics
 	Names     gateway.Locator // how gateways' names are found; nobody has any
 
@@ -105,7 +106,7 @@ func Run(t *testing.T, play func(h *H), edits ...string) {
 func New(t testing.TB, edits ...string) *H {
 	h := &H{
 		T: t, Net: memnet.New(), Table: new(routing.Table), Clock: new(Clock), CDRs: new(Lines), Decisions: new(Lines), Log: new(bytes.Buffer),
-		Kept: new(records.Memory), Names: nobody{}, began: time.Now(), who: "edge", ladder: new(Lines), wire: map[string]int{}, actors: map[netip.AddrPort]*Actor{},
+		Kept: new(records.Memory), Names: nobody{}, began: time.Now(), who: "edge", Traced: new(Traces), ladder: new(Lines), wire: map[string]int{}, actors: map[netip.AddrPort]*Actor{},
 	}
 	h.Config = load(t, edits)
 	h.Number(routing.Number{PublicNumber: 12025550143, RoutingAuthority: routing.SpeakOps, PortingState: routing.Settled, CustomerAssignment: "acme"})
@@ -155,7 +156,7 @@ func (h *H) StartAt(addr string) {
 	e, err := sipedge.New(sipedge.Parts{
 		Config: h.Config, Table: h.Table, Freshness: fresh, Clock: h.Clock, Net: h.Net.Host(host),
 		Log:     slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Locator: h.Names, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, Ladders: h.Ladders, CDRs: h.CDRs, Decisions: h.Decisions,
+		Locator: h.Names, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, Ladders: h.Ladders, Tracer: h.Traced, Sample: h.Traced.Sample, CDRs: h.CDRs, Decisions: h.Decisions,
 		OnCall: h.decided, Shards: 1,
 	})
 	if err != nil {
