@@ -47,7 +47,7 @@ func TestTraceGoesOn(t *testing.T) {
 		}
 		one := h.Traced.Calls[0]
 		if one.Attempts[0].Code != 503 || one.Attempts[1].Gateway != "s2" || one.N != 2 ||
-			one.Rang.Sub(one.Begun) != 100*time.Millisecond || one.Because != "record" || hex.EncodeToString(one.Parent[:]) != "b7ad6b7169203331" || one.Failed {
+			one.Rang.Sub(one.Begun).Round(time.Millisecond) != 100*time.Millisecond || one.Because != "record" || hex.EncodeToString(one.Parent[:]) != "b7ad6b7169203331" || one.Failed {
 			t.Errorf("%+v", one)
 		}
 		if want := spans.AttemptOf(one.Call, 0); got.Span != want {
