@@ -91,13 +91,17 @@ func TestAnotherEdgeTakesTheDialog(t *testing.T) {
 		t.Run(key.name, func(t *testing.T) {
 			t.Parallel()
 			l, edge := lab.Open(t)
-			caller, gateway := established(l, "2500")
+			caller, gateway := established(l, "5000")
 			edge.Kill()
 			l.Edit("id: lab-1", "id: lab-2")
 			if key.value != "" {
 				l.SetKey(key.value)
 			}
-			l.Serve("other")
+			// The fleet does not count on it while the edge before it may come back, but
+			// dialogs need no more than their tokens.
+			l.Start("other")
+			ping := l.Peer("udp", "127.0.0.1", 0)
+			lab.Until(t, 10*time.Second, "the other edge to listen", func() bool { return ping.Ping() == 503 })
 			if key.carries {
 				caller.Passed()
 				gateway.Passed()

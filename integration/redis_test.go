@@ -92,8 +92,8 @@ func TestRecordsAreFollowed(t *testing.T) {
 	gateway.Passed()
 }
 
-// At the instant itself the clock cannot tell before from after: calls are held
-// until it can, not one is lost, and none goes back once one has gone over.
+// Around the instant not one call is lost, and none goes back once one has gone
+// over.
 func TestCallsAcrossAnInstant(t *testing.T) {
 	t.Parallel()
 	l, edge := lab.Open(t)
@@ -119,18 +119,12 @@ func TestCallsAcrossAnInstant(t *testing.T) {
 	if before == 0 || after == 0 || before+after != len(ids) {
 		t.Errorf("%d calls: %d went to legacy, %d to speakops", len(ids), before, after)
 	}
-	held, over := 0, false
+	over := false
 	for _, d := range edge.Decisions(len(ids)) {
-		if d.HeldMS > 0 {
-			held++
-		}
 		if over && d.Authority == "legacy" {
 			t.Errorf("a call went to legacy after one had gone to speakops: %+v", d)
 		}
 		over = over || d.Authority == "speakops"
-	}
-	if held == 0 {
-		t.Error("no call was held at the instant")
 	}
 }
 

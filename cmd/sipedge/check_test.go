@@ -46,9 +46,9 @@ func TestCheckOfAGoodFileIsOneLine(t *testing.T) {
 
 func TestCheckMarksWarnings(t *testing.T) {
 	t.Setenv("TOKEN_KEY", strings.Repeat("k", 32))
-	file := write(t, good+"limits: { shared: true }\n")
+	file := write(t, good+"limits: { unknown_source: { cps: 1 } }\n")
 	code, out, err := call(t, "check", "-c", file)
-	if code != exitOK || !strings.HasSuffix(out, "3 gateways, 1 warning\n") || !strings.HasPrefix(err, file+":9: warning: limits.shared: ") {
+	if code != exitOK || !strings.HasSuffix(out, "3 gateways, 1 warning\n") || !strings.HasPrefix(err, file+":9: warning: limits.unknown_source.cps: ") {
 		t.Errorf("%d %q %q", code, out, err)
 	}
 }
