@@ -2,71 +2,186 @@ package routing
 
 import "sync/atomic"
 
-// bucket holds a few records. A free place is filled in place: the record
-// first, then its key, so that who finds the key finds the record. A record
-// that is there never changes; another one takes its place in a copy of the
-// bucket. What does not fit goes before, into a new bucket. A nil bucket is
-// empty.
+// A bucket is one cache line, so that most numbers are found with one wait for
+// memory. It is read without a lock while the one writer of its shard changes
+// it: a record is never changed where it stands. The new one goes to a free place, its key last, and only then the old
+// place is given up, so that who looks finds one of them. When it finds both,
+// the later revision counts, and nobody ever goes back.
+//
+// A place that was given up may soon hold another record, under the eyes of a
+// reader. Giving up changes the state of the first bucket, by which the reader
+// notices and looks again; that happens only when a writer has got on with its
+// work, so nobody waits for anybody.
 type bucket struct {
-	next   *bucket
+	state  atomic.Uint64 // upper half: twice the places given up in this chain; lower half: where it goes on in the spill, 0 nowhere
 	places [bucketPlaces]place
-	_      [16]byte // to whole cache lines
+	_      uint64 // to a whole cache line
 }
 
-// place has key and record side by side: the processor fetches all lines of a
-// bucket at once while it compares keys, and waits for memory once, not twice.
+// place is free while its key is 0; there is no number 0.
 type place struct {
-	key atomic.Uint64 // 0 is free; there is no number 0
-	record
+	key      atomic.Uint64 // and the label
+	revision atomic.Uint64
+	said     atomic.Uint64
 }
 
-const bucketPlaces = 7
+const (
+	bucketPlaces = 2
+	spillShare   = 6 // one bucket in reserve for so many, for those that are full
+	gaveUp       = 1 << 32
+)
 
-func (b *bucket) find(n PublicNumber) *record {
-	for ; b != nil; b = b.next {
-		for i := range &b.places {
-			if p := &b.places[i]; p.key.Load() == uint64(n) {
-				return &p.record
-			}
-		}
+// A directory is replaced as a whole when a shard grows or moves to new terms.
+// No pointer is in its buckets: ten million records are nothing to a garbage
+// collector.
+type directory struct {
+	buckets []bucket
+	spill   []bucket // what full buckets go on in
+	spilt   uint32   // how many of those are in use; the writer's
+	terms   *terms
+}
+
+func newDirectory(size int, in *terms) *directory {
+	all := make([]bucket, size+size/spillShare+1)
+	together(all)
+	return &directory{buckets: all[:size:size], spill: all[size:], terms: in}
+}
+
+// first takes the upper half of the hash; the lowest bits chose the shard.
+func (d *directory) first(hash uint64) *bucket {
+	return &d.buckets[(hash>>32)*uint64(len(d.buckets))>>32]
+}
+
+func (d *directory) next(state uint64) *bucket {
+	if at := uint32(state); at != 0 {
+		return &d.spill[at-1]
 	}
 	return nil
 }
 
-// filled is b with a record whose key is not there yet. Places of the first
-// bucket are filled up; those behind it have been.
-func (b *bucket) filled(n PublicNumber, r record) *bucket {
-	if b != nil {
+// find is what is recorded of n; false when nothing is.
+func (d *directory) find(hash uint64, n PublicNumber) (r record, ok bool) {
+	if d == nil || n == 0 || n > keyMask {
+		return record{}, false
+	}
+	first := d.first(hash)
+	for {
+		r, ok = record{}, false
+		before := first.state.Load()
+		for b, state := first, before; ; state = b.state.Load() {
+			for i := range &b.places {
+				p := &b.places[i]
+				key := p.key.Load()
+				if key&keyMask != uint64(n) {
+					continue
+				}
+				if revision := p.revision.Load(); !ok || revision > r.revision {
+					r, ok = record{revision, said(p.said.Load()), label(key &^ keyMask)}, true
+				}
+			}
+			if b = d.next(state); b == nil {
+				break
+			}
+		}
+		if first.state.Load()>>32 == before>>32 {
+			return r, ok
+		}
+	}
+}
+
+// write puts r in the place of what is recorded of n. It is the writer's alone,
+// and answers false, with nothing changed, when there is no room.
+func (d *directory) write(hash uint64, n PublicNumber, r record) bool {
+	first := d.first(hash)
+	var old, free *place
+	last := first
+	for b := first; b != nil; b = d.next(b.state.Load()) {
+		last = b
 		for i := range &b.places {
-			if p := &b.places[i]; p.key.Load() == 0 {
-				p.record = r
-				p.key.Store(uint64(n))
-				return b
+			switch p := &b.places[i]; p.key.Load() & keyMask {
+			case uint64(n):
+				old = p
+			case 0:
+				if free == nil {
+					free = p
+				}
 			}
 		}
 	}
-	next := &bucket{next: b}
-	next.places[0].record = r
-	next.places[0].key.Store(uint64(n))
-	return next
+	if free == nil {
+		if int(d.spilt) == len(d.spill) {
+			return false
+		}
+		free = &d.spill[d.spilt].places[0]
+		d.spilt++
+		last.state.Store(last.state.Load()&^uint64(gaveUp-1) | uint64(d.spilt))
+	}
+	free.revision.Store(r.revision)
+	free.said.Store(uint64(r.said))
+	free.key.Store(uint64(n) | uint64(r.label))
+	if old != nil {
+		// Before it, for who looked in vain for the new one and now comes too late for
+		// the old; after it, for who still reads what will soon be overwritten.
+		first.state.Add(gaveUp)
+		old.key.Store(0)
+		first.state.Add(gaveUp)
+	}
+	return true
 }
 
-// changed is a copy of b in which r stands for n, which is there. What lies
-// behind the change is shared.
-func (b *bucket) changed(n PublicNumber, r record) *bucket {
-	next := &bucket{next: b.next}
-	here := false
-	for i := range &b.places {
-		from, to := &b.places[i], &next.places[i]
-		key := from.key.Load()
-		to.record = from.record
-		if key == uint64(n) {
-			to.record, here = r, true
+// all yields every record, tombstones included, each number once: a chain is
+// read as a whole before any of it is told.
+func (d *directory) all(yield func(PublicNumber, record) bool) {
+	if d == nil {
+		return
+	}
+	var chain []found
+	for i := range d.buckets {
+		chain = d.chain(&d.buckets[i], chain[:0])
+		for _, f := range chain {
+			if !yield(f.number, f.record) {
+				return
+			}
 		}
-		to.key.Store(key)
 	}
-	if !here {
-		next.next = b.next.changed(n, r)
+}
+
+type found struct {
+	number PublicNumber
+	record record
+}
+
+func (d *directory) chain(first *bucket, chain []found) []found {
+	for {
+		before := first.state.Load()
+		for b, state := first, before; ; state = b.state.Load() {
+			for i := range &b.places {
+				p := &b.places[i]
+				if key := p.key.Load(); key != 0 {
+					r := record{p.revision.Load(), said(p.said.Load()), label(key &^ keyMask)}
+					chain = latest(chain, found{PublicNumber(key & keyMask), r})
+				}
+			}
+			if b = d.next(state); b == nil {
+				break
+			}
+		}
+		if first.state.Load()>>32 == before>>32 {
+			return chain
+		}
+		chain = chain[:0]
 	}
-	return next
+}
+
+// latest adds a record, unless a later one of the same number is there.
+func latest(chain []found, f found) []found {
+	for i := range chain {
+		if chain[i].number == f.number {
+			if f.record.revision > chain[i].record.revision {
+				chain[i] = f
+			}
+			return chain
+		}
+	}
+	return append(chain, f)
 }

@@ -23,7 +23,7 @@ func answer(view View, at Interval, call *Call, t *trace) Decision {
 	if call.To == 0 {
 		return Refuse(NotOurs, NotANumber)
 	}
-	number, known := view.Number(call.To)
+	number, known := view.Brief(call.To)
 	t.number(&number, known)
 	if !known {
 		return stranger(view, at, t)
@@ -58,7 +58,7 @@ type claim struct {
 	until     time.Time
 }
 
-func (c *claim) decision(view View, call *Call, number *Number, t *trace) Decision {
+func (c *claim) decision(view View, call *Call, number *Brief, t *trace) Decision {
 	switch {
 	case c.intent != IntentNone:
 		return Refuse(c.intent, c.because)
@@ -70,15 +70,16 @@ func (c *claim) decision(view View, call *Call, number *Number, t *trace) Decisi
 
 // holder finds who holds the number: block or override, then the revisions, then
 // the record. The porting state is not asked; it only words the record's answer.
-func holder(view View, at Interval, call *Call, number *Number, t *trace) claim {
+func holder(view View, at Interval, call *Call, number *Brief, t *trace) claim {
 	c := claim{revision: number.Revision, comes: number.PortingState.ComesToUs()}
 	schedule, live := view.Schedule(call.To)
 	if live && schedule.Committed != nil {
 		c.comes = c.comes || schedule.Committed.Stepped(at, SpeakOps)
 		t.edgesOf(schedule.Committed) // also where an override speaks: the way to us opens by them
 	}
-	kind, edge, sure := number.Override.During(at)
-	t.override(&number.Override, kind, sure)
+	override := number.override()
+	kind, edge, sure := override.During(at)
+	t.override(&override, kind, sure)
 	forced := call.Forced
 	passes := call.PSAP && kind == Block
 	switch {
@@ -117,7 +118,7 @@ func holder(view View, at Interval, call *Call, number *Number, t *trace) claim 
 // scheduled is the answer of a number the revisions speak of (rule 9): hold while
 // the committed one steps inside the interval, and answer nobody while a
 // prepared one, which may or may not hold by now, would answer otherwise.
-func (c claim) scheduled(view View, at Interval, psap bool, number *Number, s *Schedule, t *trace) claim {
+func (c claim) scheduled(view View, at Interval, psap bool, number *Brief, s *Schedule, t *trace) claim {
 	record := s.record(number)
 	switch line := s.Committed; {
 	case line != nil:
@@ -159,7 +160,7 @@ func (c claim) wait(view View, at Interval, edge time.Time) claim {
 
 // recorded is the record's word. A state that expects another holder does not
 // change it, but the reason says that the two disagree.
-func recorded(number *Number) (RoutingAuthority, Because) {
+func recorded(number *Brief) (RoutingAuthority, Because) {
 	trait := number.PortingState.trait()
 	holder := number.RoutingAuthority
 	switch {
@@ -174,14 +175,14 @@ func recorded(number *Number) (RoutingAuthority, Because) {
 }
 
 // carry takes the call to the holder, or says why that cannot be.
-func carry(view View, call *Call, number *Number, c *claim, t *trace) Decision {
+func carry(view View, call *Call, number *Brief, c *claim, t *trace) Decision {
 	authority, because := c.authority, c.because
 	if call.Looped && authority == Legacy {
 		// What we sent to the old provider came back to us: sending it there again
 		// would only turn the wheel (RFC 3261 section 16.3 item 4 catches the tight
 		// loops; this is the wide one through the public network).
 		t.loop(number)
-		if number.CustomerAssignment == "" {
+		if !number.Assigned {
 			return Refuse(Loop, LoopGuard)
 		}
 		authority, because = SpeakOps, LoopGuard
@@ -209,7 +210,7 @@ func carry(view View, call *Call, number *Number, c *claim, t *trace) Decision {
 }
 
 // passable finds the route of an authority, and what keeps calls off it.
-func passable(view View, number *Number, authority RoutingAuthority, comes bool) (*Route, Because) {
+func passable(view View, number *Brief, authority RoutingAuthority, comes bool) (*Route, Because) {
 	route := view.Route(number.route(authority), authority)
 	switch {
 	case route == nil:
@@ -226,7 +227,7 @@ func passable(view View, number *Number, authority RoutingAuthority, comes bool)
 
 // rescue is the exception under which the other side may take the call when
 // route fails, "" for none.
-func rescue(call *Call, number *Number, c *claim, route *Route) Because {
+func rescue(call *Call, number *Brief, c *claim, route *Route) Because {
 	trait := number.PortingState.trait()
 	switch {
 	case call.PSAP:

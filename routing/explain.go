@@ -47,7 +47,7 @@ func (t *trace) call(c *Call, at Interval) {
 	t.say("call", "%s", s)
 }
 
-func (t *trace) number(n *Number, known bool) {
+func (t *trace) number(b *Brief, known bool) {
 	if t == nil {
 		return
 	}
@@ -55,6 +55,7 @@ func (t *trace) number(n *Number, known bool) {
 		t.say("number", "not in the table")
 		return
 	}
+	n := b.Number()
 	t.say("number", "known: routing_authority=%s porting_state=%s customer_assignment=%s revision=%d", n.RoutingAuthority,
 		orElse(n.PortingState.String(), "-"), orElse(string(n.CustomerAssignment), "-"), n.Revision)
 }
@@ -140,10 +141,11 @@ func (t *trace) record(holder RoutingAuthority, because Because) {
 	}
 }
 
-func (t *trace) loop(n *Number) {
+func (t *trace) loop(b *Brief) {
 	if t == nil {
 		return
 	}
+	n := b.Number()
 	if n.CustomerAssignment == "" {
 		t.say("loop_guard", "would go to legacy again, and no customer is assigned to take it")
 		return

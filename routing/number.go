@@ -56,14 +56,6 @@ type Number struct {
 	Revision               uint64 // microseconds of store time, growing with every write
 }
 
-// route is the record's own route for an authority, "" for the default.
-func (n *Number) route(a RoutingAuthority) RouteID {
-	if a == Legacy {
-		return n.LegacyRoute
-	}
-	return n.SpeakOpsRoute
-}
-
 // Override is an operator's word above the record: always with a reason, an
 // author and an expiry. The zero Override is none.
 type Override struct {

@@ -20,6 +20,10 @@ func (f healthFunc) Alive(gateway int) bool { return f == nil || f(gateway) }
 func order[H interface{ Alive(int) bool }](gateways []Gateway, draw uint64, health H) Order {
 	var o Order
 	var ranks [MaxAttempts]rank
+	weighed := false // among equals the shortest waiting time is the highest draw
+	for i := range gateways {
+		weighed = weighed || max(gateways[i].Weight, 1) != max(gateways[0].Weight, 1)
+	}
 	for i := range gateways {
 		if i > math.MaxUint16 {
 			break
@@ -27,7 +31,7 @@ func order[H interface{ Alive(int) bool }](gateways []Gateway, draw uint64, heal
 		g := &gateways[i]
 		r := rank{dark: !health.Alive(g.Index), priority: g.Priority, last: g.Weight <= 0}
 		if len(gateways) > 1 {
-			r.chance = chance(draw, i, g.Weight)
+			r.chance = chance(draw, i, g.Weight, weighed)
 		}
 		at := int(o.N)
 		for at > 0 && r.before(&ranks[at-1]) {
@@ -67,10 +71,14 @@ func (r *rank) before(s *rank) bool {
 
 // chance is an exponential waiting time with the weight as its rate. Who waits
 // least goes first; the order that results has the distribution of RFC 2782's
-// repeated draws without replacement, in one pass.
-func chance(draw uint64, i, weight int) float64 {
+// repeated draws without replacement, in one pass. Where all weights are the
+// same a logarithm would not change the order.
+func chance(draw uint64, i, weight int, weighed bool) float64 {
 	x := mix(draw + uint64(i+1)*0x9E3779B97F4A7C15)
 	u := (float64(x>>11) + 0.5) / (1 << 53)
+	if !weighed {
+		return -u
+	}
 	return -math.Log(u) / float64(max(weight, 1))
 }
 

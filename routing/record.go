@@ -2,16 +2,24 @@ package routing
 
 import "unique"
 
-// record is a Number as the Table keeps it: 16 bytes beside its key, and no
-// pointer, so that ten million of them are nothing to a garbage collector. What
-// is said about a number stands in the terms of its shard.
+// record is a Number as the Table keeps it: 16 bytes beside its key and label, and
+// no pointer. What is said about a number stands in the terms of its shard.
 type record struct {
 	revision uint64
-	shared   uint32 // 0 marks a tombstone
-	customer uint32
+	said     said
+	label    label // stands beside the key
 }
 
-func (r *record) dead() bool { return r.shared == 0 }
+// said points into the terms: at a Shared in the lower half, where 0 marks a
+// tombstone, and at a customer in the upper one.
+type said uint64
+
+func say(shared, customer uint32) said { return said(shared) | said(customer)<<32 }
+
+func (s said) shared() uint32   { return uint32(s) }
+func (s said) customer() uint32 { return uint32(s >> 32) }
+
+func (r record) dead() bool { return r.said.shared() == 0 }
 
 // common is what is said about thousands of neighbours alike.
 type common struct {
@@ -44,6 +52,31 @@ type Shared struct{ of unique.Handle[common] }
 // Deleted says that this is the mark of a tombstone.
 func (s Shared) Deleted() bool { return s == Shared{} }
 
+// label is the part of a Brief that is shared.
+func (s Shared) label() label {
+	c := s.of.Value()
+	l := label(c.state)<<labelState | label(c.holder)<<labelHolder
+	if c.legacy == "" && c.speakops == "" && c.override == (unique.Handle[Override]{}) {
+		l |= labelPlain
+	}
+	return l
+}
+
+func (s Shared) override() Override {
+	if o := s.of.Value().override; o != (unique.Handle[Override]{}) {
+		return o.Value()
+	}
+	return Override{}
+}
+
+func (s Shared) route(a RoutingAuthority) RouteID {
+	if c := s.of.Value(); a == Legacy {
+		return c.legacy
+	} else {
+		return c.speakops
+	}
+}
+
 // Share takes what neighbours may share out of n.
 func Share(n Number) Shared {
 	c := common{
@@ -66,8 +99,8 @@ func Share(n Number) Shared {
 
 // Number is the Entry as everyone else reads it. A tombstone has only a key and
 // a revision.
-func (e Entry) Number() Number {
-	n := Number{PublicNumber: e.PublicNumber, Revision: e.Revision, CustomerAssignment: e.Customer}
+func (e Entry) Number() (n Number) {
+	n.PublicNumber, n.Revision, n.CustomerAssignment = e.PublicNumber, e.Revision, e.Customer
 	if e.Shared.Deleted() {
 		return n
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // Table is what is believed about every public number. Reads take no lock and
-// never wait; writes copy the small bucket they change. Revisions order writes:
+// never wait; a write puts a new record beside the one it replaces. Revisions order writes:
 // whatever the order of arrival, the highest revision of a number is what
 // stays. The zero Table is empty and ready. A number takes 40 to 55 bytes, and
 // each customer about 40 more.
@@ -16,26 +16,9 @@ type Table struct {
 }
 
 const (
-	shards     = 256 // writers of different shards do not meet
-	bucketFull = 6   // average records per bucket before a shard gets more buckets
-	firstSize  = 8   // buckets of a shard that holds anything
+	shards    = 32 // writers of different shards do not meet; more would tear large pages apart
+	firstSize = 8  // buckets of a shard that holds anything
 )
-
-// A directory is replaced as a whole when a shard grows or moves to new terms,
-// its buckets one by one when a number is written.
-type directory struct {
-	buckets []atomic.Pointer[bucket]
-	terms   *terms
-}
-
-func newDirectory(size int, in *terms) *directory {
-	return &directory{make([]atomic.Pointer[bucket], size), in}
-}
-
-// slot takes the upper half of the hash; the lowest bits chose the shard.
-func (d *directory) slot(hash uint64) *atomic.Pointer[bucket] {
-	return &d.buckets[(hash>>32)*uint64(len(d.buckets))>>32]
-}
 
 type shard struct {
 	dir  atomic.Pointer[directory]
@@ -51,32 +34,34 @@ func (t *Table) locate(n PublicNumber) (*shard, uint64) {
 	return &t.shards[h%shards], h
 }
 
-func (d *directory) find(hash uint64, n PublicNumber) *record {
-	if d == nil || n == 0 {
-		return nil
-	}
-	return d.slot(hash).Load().find(n)
-}
-
 // Get is what is believed about n; false when nothing is, or it was deleted.
 func (t *Table) Get(n PublicNumber) (Number, bool) {
 	s, hash := t.locate(n)
 	dir := s.dir.Load()
-	r := dir.find(hash, n)
-	if r == nil || r.dead() {
+	r, ok := dir.find(hash, n)
+	if !ok || r.dead() {
 		return Number{}, false
 	}
 	return dir.terms.unpack(n, r).Number(), true
+}
+
+// Brief is Get for those who need little of it.
+func (t *Table) Brief(n PublicNumber) (Brief, bool) {
+	s, hash := t.locate(n)
+	dir := s.dir.Load()
+	r, ok := dir.find(hash, n)
+	if !ok || r.dead() {
+		return Brief{}, false
+	}
+	return r.label.brief(n, r, dir.terms), true
 }
 
 // Revision is the highest revision seen of n, that of a deletion included; 0
 // when nothing was seen.
 func (t *Table) Revision(n PublicNumber) uint64 {
 	s, hash := t.locate(n)
-	if r := s.dir.Load().find(hash, n); r != nil {
-		return r.revision
-	}
-	return 0
+	r, _ := s.dir.Load().find(hash, n)
+	return r.revision
 }
 
 // Put believes n from now on, unless something of the same or a later revision
@@ -93,53 +78,42 @@ func (t *Table) Delete(n PublicNumber, revision uint64) bool {
 
 // Enter is Put, or Delete for a tombstone, of an Entry.
 func (t *Table) Enter(e Entry) bool {
-	if e.PublicNumber == 0 {
+	if e.PublicNumber == 0 || e.PublicNumber > keyMask {
 		return false
 	}
 	defer t.moveOn()
 	s, hash := t.locate(e.PublicNumber)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.dir.Load().find(hash, e.PublicNumber)
-	if old != nil && old.revision >= e.Revision {
+	dir := s.dir.Load()
+	old, had := dir.find(hash, e.PublicNumber)
+	if had && old.revision >= e.Revision {
 		return false
 	}
-	if old == nil {
-		s.kept++
-		s.makeRoom(t)
+	if dir == nil {
+		dir = newDirectory(firstSize, t.current())
+		s.dir.Store(dir)
 	}
-	dir := s.dir.Load()
 	r := dir.terms.pack(&e)
-	slot := dir.slot(hash)
-	at := slot.Load()
-	if old == nil {
-		if next := at.filled(e.PublicNumber, r); next != at {
-			slot.Store(next)
-		}
-	} else {
-		slot.Store(at.changed(e.PublicNumber, r))
-		dir.terms.replaced.Add(1)
+	for !dir.write(hash, e.PublicNumber, r) {
+		s.rebuild(dir, len(dir.buckets)*4/3, t.current(), every)
+		dir = s.dir.Load()
+		r = dir.terms.pack(&e)
 	}
-	s.live.Add(liveness(&r) - liveness(old))
+	if had {
+		dir.terms.replaced.Add(1)
+	} else {
+		s.kept++
+	}
+	s.live.Add(liveness(r) - liveness(old))
 	return true
 }
 
-func liveness(r *record) int64 {
-	if r == nil || r.dead() {
+func liveness(r record) int64 {
+	if r.dead() {
 		return 0
 	}
 	return 1
-}
-
-// makeRoom keeps buckets short. Readers of the old directory see what was true
-// when they loaded it, as they would have a moment before.
-func (s *shard) makeRoom(t *Table) {
-	dir := s.dir.Load()
-	if dir == nil {
-		s.dir.Store(newDirectory(firstSize, t.current()))
-	} else if s.kept > bucketFull*len(dir.buckets) {
-		s.rebuild(dir, newDirectory(len(dir.buckets)*3/2, t.current()), every)
-	}
 }
 
 // current is the terms that new directories use.
@@ -180,46 +154,40 @@ func (s *shard) move(to *terms) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if dir := s.dir.Load(); dir != nil && dir.terms != to {
-		s.rebuild(dir, newDirectory(len(dir.buckets), to), every)
+		s.rebuild(dir, len(dir.buckets), to, every)
 	}
 }
 
-func every(*record) bool { return true }
+func every(record) bool { return true }
 
-// rebuild moves the records that keep wants into a new directory.
-func (s *shard) rebuild(dir, next *directory, keep func(*record) bool) (moved int) {
-	for n, r := range dir.all {
+// rebuild moves the records that keep wants into a new directory of that many
+// buckets, or of more when some would find no room. Readers of the old one see
+// what was true when they loaded it, as they would have a moment before.
+func (s *shard) rebuild(dir *directory, size int, in *terms, keep func(record) bool) (moved int) {
+	for ; ; size = size*4/3 + 1 {
+		if next, moved := dir.moved(size, in, keep); next != nil {
+			s.dir.Store(next)
+			return moved
+		}
+	}
+}
+
+func (d *directory) moved(size int, in *terms, keep func(record) bool) (next *directory, moved int) {
+	next = newDirectory(size, in)
+	for n, r := range d.all {
 		if !keep(r) {
 			continue
 		}
-		as := *r
-		if dir.terms != next.terms {
-			e := dir.terms.unpack(n, r)
-			as = next.terms.pack(&e)
+		if d.terms != in {
+			e := d.terms.unpack(n, r)
+			r = in.pack(&e)
 		}
-		slot := next.slot(mix(uint64(n)))
-		slot.Store(slot.Load().filled(n, as)) // nobody reads next yet
+		if !next.write(mix(uint64(n)), n, r) {
+			return nil, 0
+		}
 		moved++
 	}
-	s.dir.Store(next)
-	return moved
-}
-
-// all yields every record, tombstones included.
-func (d *directory) all(yield func(PublicNumber, *record) bool) {
-	if d == nil {
-		return
-	}
-	for i := range d.buckets {
-		for b := d.buckets[i].Load(); b != nil; b = b.next {
-			for j := range &b.places {
-				p := &b.places[j]
-				if n := p.key.Load(); n != 0 && !yield(PublicNumber(n), &p.record) {
-					return
-				}
-			}
-		}
-	}
+	return next, moved
 }
 
 // Len is how many numbers the table holds, tombstones not counted.
@@ -257,11 +225,14 @@ func (t *Table) Entries(yield func(Entry) bool) {
 // Reserve makes room for about n numbers at once, which saves a load that knows
 // how many come the work of growing. The room stays.
 func (t *Table) Reserve(n int) {
-	size := n/shards/(bucketFull-1) + 1
+	size := n*reservedBuckets/reservedNumbers/shards + 1
 	for i := range t.shards {
 		t.shards[i].reserve(size, t.current())
 	}
 }
+
+// So many buckets for so many numbers that the reserve of buckets lasts.
+const reservedBuckets, reservedNumbers = 4, 5
 
 func (s *shard) reserve(size int, in *terms) {
 	s.mu.Lock()
@@ -271,7 +242,7 @@ func (s *shard) reserve(size int, in *terms) {
 	case dir == nil:
 		s.dir.Store(newDirectory(size, in))
 	case size > len(dir.buckets):
-		s.rebuild(dir, newDirectory(size, in), every)
+		s.rebuild(dir, size, in, every)
 	}
 }
 
@@ -288,7 +259,7 @@ func (t *Table) Sweep(before uint64) int {
 func (s *shard) sweep(before uint64) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := func(r *record) bool { return r.dead() && r.revision < before }
+	old := func(r record) bool { return r.dead() && r.revision < before }
 	dir, any := s.dir.Load(), false
 	for _, r := range dir.all {
 		if any = old(r); any {
@@ -299,6 +270,6 @@ func (s *shard) sweep(before uint64) int {
 		return 0
 	}
 	kept := s.kept
-	s.kept = s.rebuild(dir, newDirectory(len(dir.buckets), dir.terms), func(r *record) bool { return !old(r) })
+	s.kept = s.rebuild(dir, len(dir.buckets), dir.terms, func(r record) bool { return !old(r) })
 	return kept - s.kept
 }

@@ -48,9 +48,8 @@ func (t *terms) worn() bool {
 }
 
 func (t *terms) pack(e *Entry) record {
-	r := record{revision: e.Revision}
 	if e.Shared.Deleted() {
-		return r
+		return record{revision: e.Revision}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,15 +58,15 @@ func (t *terms) pack(e *Entry) record {
 		at = t.shared.add(e.Shared)
 		t.sharedAt[e.Shared] = at
 	}
-	r.shared = at
+	customer := uint32(0)
 	if e.Customer != "" {
-		r.customer = t.names.index(&t.customers, e.Customer)
+		customer = t.names.index(&t.customers, e.Customer)
 	}
-	return r
+	return record{e.Revision, say(at, customer), e.label()}
 }
 
-func (t *terms) unpack(n PublicNumber, r *record) Entry {
-	return Entry{n, r.revision, t.shared.at(r.shared), t.customers.at(r.customer)}
+func (t *terms) unpack(n PublicNumber, r record) Entry {
+	return Entry{n, r.revision, t.shared.at(r.said.shared()), t.customers.at(r.said.customer())}
 }
 
 // list grows at its end while others read, a page at a time. An index is handed

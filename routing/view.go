@@ -7,8 +7,8 @@ import (
 
 // View is what Decide asks about the world.
 type View interface {
-	// Number is what is believed about n, false when nothing is.
-	Number(n PublicNumber) (Number, bool)
+	// Brief is what is believed about n, false when nothing is.
+	Brief(n PublicNumber) (Brief, bool)
 	// Stale says that numbers may exist, by now, that the table has not heard of.
 	Stale(at Interval) bool
 	// Schedule is what the fleet's revisions say of a number, false when they say
@@ -42,8 +42,8 @@ type World struct {
 	HoldFor   time.Duration          // see View.MaxHold
 }
 
-// Number looks the number up in the table.
-func (w *World) Number(n PublicNumber) (Number, bool) { return w.Table.Get(n) }
+// Brief looks the number up in the table.
+func (w *World) Brief(n PublicNumber) (Brief, bool) { return w.Table.Brief(n) }
 
 // Stale is true before the first confirmation, and when the last one may be
 // older than MaxAge.
