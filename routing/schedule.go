@@ -18,7 +18,7 @@ type Schedule struct {
 }
 
 // record is who holds the number where no timeline speaks.
-func (s *Schedule) record(n *Number) RoutingAuthority {
+func (s *Schedule) record(n *Brief) RoutingAuthority {
 	if s.Settled {
 		return s.Floor
 	}

@@ -97,7 +97,7 @@ func (e *Edge) writeDecision(s *shard, inv *invite, outcome string, code int) {
 	if inv.asked.To == 0 {
 		r.Dialled = m.Target.User
 	}
-	if n, ok := inv.world.routing.Number(inv.asked.To); ok {
+	if n, ok := inv.world.routing.Table.Get(inv.asked.To); ok {
 		r.NumberType = n.NumberType
 	}
 	s.account(inv, &r.CurrentServingProvider, &r.UnderlyingCarrier, &r.CustomerAssignment)
@@ -222,7 +222,7 @@ func (l *leg) result() string {
 
 // account is what the table believed of the number when the call was decided.
 func (s *shard) account(inv *invite, serving *routing.ProviderID, carrier *routing.CarrierID, customer *routing.CustomerID) {
-	if n, ok := inv.world.routing.Number(inv.asked.To); ok {
+	if n, ok := inv.world.routing.Table.Get(inv.asked.To); ok {
 		*serving, *carrier, *customer = n.CurrentServingProvider, n.UnderlyingCarrier, n.CustomerAssignment
 	}
 }

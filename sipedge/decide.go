@@ -39,19 +39,17 @@ func (s *shard) decide(inv *invite, now call.Instant) call.Event {
 		return s.decided(inv, call.Event{Kind: call.Refuse})
 	}
 	s.unhold(inv)
+	if ev, parked := s.seek(inv, now); parked {
+		return s.decided(inv, ev)
+	}
 	inv.at = e.clock.Now()
 	inv.asked.Looped = !inv.trunk.override && e.guard.looped(inv.asked.From, inv.asked.To)
 	inv.decision = routing.Decide(&inv.world.routing, inv.at, inv.asked)
 	d := &inv.decision
 	switch d.Kind {
 	case routing.KindHold:
-		if e.metrics.Held.Add(1); e.metrics.Held.Value() > int64(inv.world.maxHeld) {
-			e.metrics.Held.Add(-1)
-			inv.decision = routing.Refuse(routing.RetryElsewhere, becauseHeldFull)
+		if !s.park(inv, now) {
 			return s.decided(inv, call.Event{Kind: call.Refuse})
-		}
-		if inv.held = true; inv.waiting == 0 {
-			inv.waiting = now
 		}
 		s.note("hold because=", string(d.Because), ", decided anew in ", d.Wait(inv.at).String())
 		return call.Event{Kind: call.Wait, At: now + call.Instant(d.Wait(inv.at))}
@@ -155,23 +153,10 @@ func (inv *invite) addTargets(h *hop, addrs []gateway.Target) {
 
 // resolve looks the names of the call's route up and lets it be decided again.
 func (s *shard) resolve(inv *invite) {
-	id, key, route, w, e := inv.id, inv.key, inv.route, inv.world, s.edge
-	e.background(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
+	route, w := inv.route, inv.world
+	s.aside(inv, time.Second, func(ctx context.Context) {
 		for _, h := range route.hops {
 			w.set.Resolve(ctx, h.index)
-		}
-		now := e.now()
-		s.mu.Lock()
-		defer s.leave(now)
-		for tx := s.servers[key]; tx != nil; tx = tx.head().next {
-			if again, ok := tx.(*invite); ok && again.id == id && again.call.State() == call.Proceeding && again.call.Attempts() == 0 {
-				s.current = again
-				s.aboutTx(again, now)
-				s.step(again, s.decide(again, now), nil, now)
-				return
-			}
 		}
 	})
 }

@@ -52,6 +52,7 @@ type Parts struct {
 	Config    *configs.Edge
 	Table     *routing.Table
 	Freshness *routing.Freshness
+	Finder    Finder // nil: what the table does not know, nobody knows
 	Clock     Clock
 	// Schedules is what live cutovers say of a number; nil: there are none.
 	Schedules func(routing.PublicNumber) (routing.Schedule, bool)
@@ -250,10 +251,10 @@ func (e *Edge) unready() string {
 		return "draining"
 	}
 	if _, loaded := e.parts.Freshness.Confirmed(); !loaded {
-		return "table_not_loaded"
+		return becauseNotLoaded
 	}
 	if serves, _ := e.serves(); !serves {
-		return "not_in_fleet"
+		return becauseNotInFleet
 	}
 	return ""
 }
@@ -265,6 +266,25 @@ func (e *Edge) serves() (bool, string) {
 	}
 	return e.parts.Serves()
 }
+
+// closed is unready for calls: while the numbers are loaded, those that are
+// there already are served, and the store is asked for others one by one.
+func (e *Edge) closed() string {
+	why := e.unready()
+	if why != becauseNotLoaded || e.parts.Finder == nil {
+		return why
+	}
+	if serves, _ := e.serves(); !serves {
+		return becauseNotInFleet
+	}
+	return ""
+}
+
+// Why an edge takes no calls.
+const (
+	becauseNotLoaded  = "table_not_loaded"
+	becauseNotInFleet = "not_in_fleet"
+)
 
 // Ready lists why the edge is not ready, empty when it is.
 func (e *Edge) Ready() []string {

@@ -67,7 +67,7 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 // emergency call-back is never refused for a limit (RFC 7090).
 func (s *shard) full(t *trunk, psap bool, now call.Instant) (o profile.Outcome, because routing.Because, full bool) {
 	e := s.edge
-	if why := e.unready(); why != "" {
+	if why := e.closed(); why != "" {
 		return profile.Draining, routing.Because(why), true
 	}
 	if psap {

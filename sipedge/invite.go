@@ -49,6 +49,7 @@ type invite struct {
 	emergency bool
 	resolved  bool         // names were waited for once
 	tcpUntil  call.Instant // a leg tried over TCP for its size goes over UDP now, unless it is connected
+	sought    bool         // the store was asked for its number, once
 	recorded  bool         // the decision record is written
 	held      bool         // counts in the edge's held calls
 	waiting   call.Instant // since when it was first held, 0 for never

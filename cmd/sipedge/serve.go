@@ -126,7 +126,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		return err
 	}
 	parts := sipedge.Parts{
-		Config: cfg, Table: table, Freshness: fresh, Clock: store, Log: log,
+		Config: cfg, Table: table, Freshness: fresh, Finder: follow, Clock: store, Log: log,
 		Locator: resolver, Keeper: desk.journal, Adopted: desk.adopted, Metrics: metrics,
 		Encoder: desk.encoder, Decisions: desk.decisions, CDRs: desk.cdrs, OnCall: h.onCall,
 		Schedules: fleet.Schedule, Serves: fleet.Serves,
@@ -225,7 +225,7 @@ func loading(ctx context.Context, f *feed.Feed, log *slog.Logger) (loaded bool) 
 		case away != nil && time.Now().After(deadline):
 			return false // the feed has said so
 		case patience.Err() != nil && f.FreshAt().IsZero():
-			log.Warn("numbers are not loaded yet: calls are refused with 503 until they are", "waited", loadPatience)
+			log.Warn("numbers are not loaded yet: until they are, each call's number is looked up in redis by itself", "waited", loadPatience)
 			return false
 		case patience.Err() != nil:
 			log.Warn("numbers are served as they were on disk until the store has been read", "waited", loadPatience)

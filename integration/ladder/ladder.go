@@ -55,6 +55,7 @@ type H struct {
 	Traced    *Traces         // calls as spans are made of them
 	Faulty    string          // a decision on this number panics
 	Names     gateway.Locator // how gateways' names are found; nobody has any
+	Finder    sipedge.Finder  // who is asked for numbers while the table is filled; nil: it is full
 
 	wire   map[string]int // messages by Call-ID
 	began  time.Time
@@ -149,14 +150,16 @@ func (h *H) Start() { h.StartAt(EdgeAddr) }
 func (h *H) StartAt(addr string) {
 	h.T.Helper()
 	fresh := new(routing.Freshness)
-	fresh.Confirm(time.Now())
+	if h.Finder == nil || h.Finder.Loaded() {
+		fresh.Confirm(time.Now())
+	}
 	host := netip.MustParseAddrPort(addr).Addr()
 	ctx, stop := context.WithCancel(context.Background())
 	h.Ladders = windows.New(windows.Options{RingBytes: 1 << 20})
 	e, err := sipedge.New(sipedge.Parts{
 		Config: h.Config, Table: h.Table, Freshness: fresh, Clock: h.Clock, Net: h.Net.Host(host),
 		Log:     slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Locator: h.Names, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, Ladders: h.Ladders, Tracer: h.Traced, Sample: h.Traced.Sample, CDRs: h.CDRs, Decisions: h.Decisions,
+		Finder: h.Finder, Locator: h.Names, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, Ladders: h.Ladders, Tracer: h.Traced, Sample: h.Traced.Sample, CDRs: h.CDRs, Decisions: h.Decisions,
 		OnCall: h.decided, Shards: 1,
 	})
 	if err != nil {

@@ -147,7 +147,7 @@ func (r *registrar) gauges(m *Metrics) {
 		from       *Gauge
 	}{
 		{nameInFlight, "INVITEs without a final answer.", &m.InFlight},
-		{nameHeld, "INVITEs waiting for the clock.", &m.Held},
+		{nameHeld, "INVITEs waiting for the clock, or for a number to be looked up.", &m.Held},
 		{nameDialogs, "Calls that are up.", &m.Dialogs},
 	} {
 		r.gauge(g.name, g.help, func(o metric.Int64Observer) { o.Observe(g.from.Value()) })
