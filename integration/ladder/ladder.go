@@ -158,7 +158,7 @@ func (h *H) StartAt(addr string) {
 	h.Ladders = windows.New(windows.Options{RingBytes: 1 << 20})
 	e, err := sipedge.New(sipedge.Parts{
 		Config: h.Config, Table: h.Table, Freshness: fresh, Clock: h.Clock, Net: h.Net.Host(host),
-		Log:     slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:    slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Finder: h.Finder, Locator: h.Names, Keeper: h.Kept, Adopted: h.Kept.Live(time.Now()), Encoder: &records.Encoder{Edge: "edge-1"}, Ladders: h.Ladders, Tracer: h.Traced, Sample: h.Traced.Sample, CDRs: h.CDRs, Decisions: h.Decisions,
 		OnCall: h.decided, Shards: 1,
 	})

@@ -127,8 +127,7 @@ func (f *Feed) reconcile(at int, p *partition) {
 	default:
 		d.scanned, p.known = true, false
 		f.counts.repairs.Add(1)
-		f.opts.Log.Warn("the table and the store disagree about a partition at the same seq; reading it as a whole",
-			"meta", f.keys.meta(at), "seq", p.seq)
+		f.troubles.note(at, troubleDiffers)
 	}
 }
 

@@ -87,7 +87,13 @@ func advice(err error) string {
 	var dns *net.DNSError
 	var timeout net.Error
 	var demoted *RoleError
+	var succeeded *SucceededError
+	var moved *MovedError
 	switch {
+	case errors.As(err, &succeeded):
+		return "it calls itself master, but another one has taken its place, so what it says may be old: stop it or make it a replica, and name the master; if it is the right one after all, restart this edge"
+	case errors.As(err, &moved):
+		return moved.Error()
 	case errors.As(err, &demoted):
 		return fmt.Sprintf("it is a replica of %.80s, no master; what it says may be old: name the master, or wait for Sentinel to", demoted.Master)
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -97,7 +103,7 @@ func advice(err error) string {
 	case is("NOAUTH"), is("WRONGPASS"), strings.Contains(text, "invalid username-password"):
 		return "it wants another user name or password; correct redis.username and redis.password"
 	case is("NOPERM"):
-		return fmt.Sprintf("this user may not do that (%.120s); grant it, or use another user", text)
+		return fmt.Sprintf("this user may not do that (%.120s); grant it (an edge needs +info and +scan beside +@read, see the README), or use another user", text)
 	case is("READONLY"):
 		return "it is a replica and takes no writes; name the master"
 	case is("TRYAGAIN"):
@@ -134,11 +140,14 @@ func Reach(ctx context.Context, rdb redis.UniversalClient, within time.Duration)
 	}
 }
 
+// bySentinel is what go-redis calls every master found by Sentinel.
+const bySentinel = "FailoverClient"
+
 // Address is where a client looks for its store, for people to read.
 func Address(rdb redis.UniversalClient) string {
 	switch c := rdb.(type) {
 	case *redis.Client:
-		if c.Options().Addr == "FailoverClient" { // what go-redis calls every master found by Sentinel
+		if c.Options().Addr == bySentinel {
 			return "the master that Sentinel names"
 		}
 		return c.Options().Addr

@@ -24,6 +24,7 @@ type Options struct {
 	Patience  time.Duration      // for an answer beyond Block before the connection counts as dead; default 1 s
 	MaxPause  time.Duration      // longest pause between attempts to reach the store; default 5 s
 	Loaders   int                // pipelines of a full load at once; default 2
+	Check     int                // records compared with the store at every Poll, whatever its digests say; default 500
 
 	// TombstoneFor is how long the table remembers a deletion; at least as long as
 	// the store does, and by default two days longer than its 30.
@@ -50,6 +51,9 @@ func (o *Options) defaults() {
 	if o.Loaders <= 0 {
 		o.Loaders = 2
 	}
+	if o.Check <= 0 {
+		o.Check = 500
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -67,11 +71,14 @@ type Feed struct {
 	opts  Options
 
 	following atomic.Bool
-	parts     [Partitions]partition // owned, like the four below, by the goroutine in Follow
+	parts     [Partitions]partition // owned, like those below, by the goroutine in Follow
 	nextScan  time.Time             // no scan before
 	swept     time.Time
 	disputes  [Partitions]dispute
-	history   string // replication id of the master followed last; "" before the first
+	history   string   // replication id of the master followed last; "" before the first
+	left      []string // those of masters that were followed before, and succeeded
+	troubles  troubles
+	checked   check
 
 	tallies [Partitions]tally
 	born    time.Time
@@ -191,7 +198,9 @@ type Stats struct {
 	Compared     uint64 // digests of partitions compared with the store's
 	Repairs      uint64 // partitions read as a whole because they differed
 	Disputed     uint64 // differences that remained: the store disagrees with its own digest, or holds what cannot be read
-	Demoted      uint64 // times the store answered as a replica and was not believed
+	Demoted      uint64 // times the store answered as a replica, or as a master that had been succeeded, and was not believed
+	Checked      uint64 // records and numbers compared one by one, slowly, all of them over and over
+	Forged       uint64 // of those, records whose contents were changed without their revision
 	Histories    uint64 // times the store went on with another replication id, after a failover or restart
 	Snapshots    uint64 // written
 	Unsaved      uint64 // those that could not be written
@@ -205,6 +214,7 @@ type Stats struct {
 type counters struct {
 	applied, overtaken, garbage, wrongType, gaps, incarnations, scans, reconnects atomic.Uint64
 	compared, repairs, disputed, demoted, histories, lookups, snapshots, unsaved  atomic.Uint64
+	checked, forged                                                               atomic.Uint64
 	broken                                                                        atomic.Int64
 }
 
@@ -217,6 +227,7 @@ func (f *Feed) Stats() Stats {
 		Applied: c.applied.Load(), Overtaken: c.overtaken.Load(), Garbage: c.garbage.Load(), WrongType: c.wrongType.Load(),
 		Gaps: c.gaps.Load(), Incarnations: c.incarnations.Load(), Scans: c.scans.Load(), Reconnects: c.reconnects.Load(),
 		Compared: c.compared.Load(), Repairs: c.repairs.Load(), Disputed: c.disputed.Load(),
+		Checked: c.checked.Load(), Forged: c.forged.Load(),
 		Demoted: c.demoted.Load(), Histories: c.histories.Load(), Lookups: c.lookups.Load(),
 		Snapshots: c.snapshots.Load(), Unsaved: c.unsaved.Load(),
 		Lost: len(f.lost), Broken: int(c.broken.Load()), Numbers: f.table.Len(), Away: f.away,

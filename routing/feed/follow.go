@@ -24,6 +24,7 @@ func (f *Feed) Follow(ctx context.Context) error {
 	defer f.following.Store(false)
 	f.recount()
 	defer f.keeping()()
+	defer f.checkEnds()
 	pause := time.Duration(0)
 	for ctx.Err() == nil {
 		worked, err := f.visit(ctx)
@@ -95,6 +96,11 @@ func (f *Feed) visit(ctx context.Context) (worked bool, err error) {
 	batches := make(chan batch)
 	for _, r := range f.readers(src) {
 		readers.Go(func() { r.run(ctx, batches) })
+	}
+
+	readers.Go(func() { f.checking(ctx, src) })
+	if src.sentinel != nil {
+		readers.Go(func() { src.watch(ctx, f.opts.Poll, f.opts.Patience, batches) })
 	}
 
 	tick := time.NewTicker(f.opts.Poll)
@@ -169,6 +175,7 @@ func (f *Feed) absorb(b *batch) {
 			p.agreedAt, p.metaAt = p.metaFrom, time.Time{}
 		}
 	}
+	f.tell()
 }
 
 // entry applies one write. One that does not follow the write before is applied
@@ -200,8 +207,7 @@ func (f *Feed) entry(at int, p *partition, e *redis.XMessage) {
 func (f *Feed) gap(at int, p *partition) {
 	p.known = false
 	f.counts.gaps.Add(1)
-	f.opts.Log.Warn("writes are missing from a change stream; reading the partition as a whole",
-		"stream", f.keys.changes(at), "seq", p.seq, "store_seq", p.metaSeq)
+	f.troubles.note(at, troubleGap)
 }
 
 // confirm moves FreshAt to the oldest instant that holds for every partition.

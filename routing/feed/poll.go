@@ -60,6 +60,7 @@ func (f *Feed) poll(ctx context.Context, src *source) error {
 			f.reconcile(i, p)
 		}
 	}
+	f.tell()
 	return nil
 }
 
@@ -98,8 +99,7 @@ func (f *Feed) same(at int, p *partition, m meta) bool {
 	}
 	p.known = false
 	f.counts.incarnations.Add(1)
-	f.opts.Log.Warn("a partition of the store was emptied, replaced or rolled back; newer records in memory are kept",
-		"meta", f.keys.meta(at), "seq", p.seq, "store_seq", m.seq)
+	f.troubles.note(at, troubleEmptied)
 	return false
 }
 

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -25,6 +26,22 @@ type role struct {
 	isReplica bool
 	master    string
 	history   string // replication id: changes with each promotion and restart
+	before    string // replication id of the master that this one succeeded
+}
+
+// SucceededError says that the store answers as a master whose place another
+// one has taken: it was cut off from the others, and does not know.
+type SucceededError struct{ Address, History string }
+
+func (e *SucceededError) Error() string {
+	return fmt.Sprintf("redis at %.80s calls itself master, but another one has taken its place (replication id %.40s was left behind); what it says may be old", e.Address, e.History)
+}
+
+// MovedError says that Sentinel names another master than the one followed.
+type MovedError struct{ Followed, Named string }
+
+func (e *MovedError) Error() string {
+	return fmt.Sprintf("Sentinel names redis at %.80s as master, no longer %.80s", e.Named, e.Followed)
 }
 
 // readRole reads the replication section of INFO. A server that does not know
@@ -42,6 +59,8 @@ func readRole(text string) (r role) {
 			port = value
 		case "master_replid":
 			r.history = value
+		case "master_replid2":
+			r.before = value
 		}
 	}
 	if r.isReplica {
@@ -58,6 +77,9 @@ func asksRole(ctx context.Context, src *source, pipe redis.Pipeliner) *redis.Str
 	}
 	return pipe.Info(ctx, "replication")
 }
+
+// maxLeft bounds the masters that are remembered as succeeded.
+const maxLeft = 64
 
 // believes says whether the server that answered may be believed.
 func (f *Feed) believes(cmd *redis.StringCmd) error {
@@ -76,7 +98,16 @@ func (f *Feed) believes(cmd *redis.StringCmd) error {
 		f.counts.demoted.Add(1)
 		return &RoleError{Address(f.rdb), "slave", r.master}
 	}
+	if slices.Contains(f.left, r.history) {
+		f.counts.demoted.Add(1)
+		return &SucceededError{Address(f.rdb), r.history}
+	}
 	if f.history != "" && f.history != r.history {
+		if r.before == f.history {
+			// A replica was promoted in its place. Should that master come back before
+			// anyone has told it, it is not believed.
+			f.left = append(f.left[max(0, len(f.left)-maxLeft+1):], f.history)
+		}
 		// Another master, or the same one after a restart. What it lacks shows in
 		// seq or digest, and each partition's is compared with its next answer.
 		f.counts.histories.Add(1)

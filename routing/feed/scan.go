@@ -112,14 +112,14 @@ type scan struct {
 	wanted map[int]mark
 
 	mu   sync.Mutex
-	seen map[routing.PublicNumber]struct{} // nil: the table was empty, so nothing can be missed
-	lost []routing.PublicNumber            // the table has them at a later revision
+	seen *seen                  // nil: the table was empty, so nothing can be missed
+	lost []routing.PublicNumber // the table has them at a later revision
 }
 
 func newScan(f *Feed, wanted map[int]mark) *scan {
 	s := &scan{feed: f, wanted: wanted}
 	if f.table.Len() > 0 {
-		s.seen = make(map[routing.PublicNumber]struct{})
+		s.seen = new(seen)
 	}
 	return s
 }
@@ -247,7 +247,7 @@ func (s *scan) compare(r *stored) {
 func (s *scan) saw(n routing.PublicNumber) {
 	if s.seen != nil {
 		s.mu.Lock()
-		s.seen[n] = struct{}{}
+		s.seen.add(n)
 		s.mu.Unlock()
 	}
 }
@@ -271,8 +271,9 @@ func (s *scan) settleLost() {
 	for _, n := range s.lost {
 		f.lose(n)
 	}
+	s.seen.settle()
 	for n := range f.table.Range {
-		if _, ok := s.seen[n.PublicNumber]; !ok && in(n.PublicNumber) {
+		if in(n.PublicNumber) && !s.seen.has(n.PublicNumber) {
 			f.lose(n.PublicNumber)
 		}
 	}

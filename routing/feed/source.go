@@ -3,6 +3,8 @@ package feed
 import (
 	"context"
 	"io"
+	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,6 +16,9 @@ type source struct {
 	rdb   redis.UniversalClient // patient, for full loads
 	quick redis.UniversalClient // gives up soon, so that a dead connection is not taken for a quiet one
 	own   io.Closer             // ours to close; nil: nothing
+
+	sentinel func(context.Context) (net.Conn, error) // dials the master that Sentinel names now; nil: nobody names one
+	followed atomic.Pointer[string]                  // where the first connection of this visit went
 }
 
 func newSource(rdb redis.UniversalClient, o Options) *source {
@@ -28,8 +33,21 @@ func newSource(rdb redis.UniversalClient, o Options) *source {
 		if opt.MaxRetries == 0 {
 			opt.MaxRetries = -1 // 0 would mean the default again
 		}
+		s := &source{}
+		if opt.Addr == bySentinel {
+			dial := opt.Dialer
+			s.sentinel = func(ctx context.Context) (net.Conn, error) { return dial(ctx, opt.Network, opt.Addr) }
+			opt.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				c, err := dial(ctx, network, addr)
+				if err == nil {
+					s.followed.CompareAndSwap(nil, new(c.RemoteAddr().String()))
+				}
+				return c, err
+			}
+		}
 		own := redis.NewClient(&opt)
-		return &source{rdb: own, quick: own.WithTimeout(within), own: own}
+		s.rdb, s.quick, s.own = own, own.WithTimeout(within), own
+		return s
 	case *redis.ClusterClient:
 		// In a cluster each partition waits on a connection of its own. They would
 		// use up the pool the rest of the program shares.
@@ -48,6 +66,39 @@ func (s *source) close() {
 	if s.own != nil {
 		_ = s.own.Close() // only connections we have done with
 	}
+}
+
+// watch ends the visit when Sentinel names another master than the one it
+// follows. That one may not know: cut off from the others, it goes on as before,
+// and its connections with it.
+func (s *source) watch(ctx context.Context, every, within time.Duration, out chan<- batch) {
+	for ; ctx.Err() == nil; wait(ctx, every) {
+		if err := s.stays(ctx, within); err != nil {
+			select {
+			case out <- batch{err: err}:
+			case <-ctx.Done():
+			}
+			return
+		}
+	}
+}
+
+func (s *source) stays(ctx context.Context, within time.Duration) error {
+	followed := s.followed.Load()
+	if followed == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	c, err := s.sentinel(ctx)
+	if err != nil {
+		return nil // no Sentinel to ask, or its master is away: no word against the one that answers
+	}
+	defer c.Close()
+	if named := c.RemoteAddr().String(); named != *followed {
+		return &MovedError{*followed, named}
+	}
+	return nil
 }
 
 func (s *source) cluster() bool {
