@@ -17,6 +17,8 @@ type NumbersCmd struct {
 	Export    exportCmd    `cmd:"" help:"Write every number record of Redis to a file, or to standard output, in the form import reads."`
 	Diff      diffCmd      `cmd:"" help:"Compare a file with Redis, both ways, and change nothing. Exit code 3 when they differ."`
 	Reconcile reconcileCmd `cmd:"" help:"Make Redis say what a file says; what someone else changes meanwhile is refused, not overwritten."`
+	List      listCmd      `cmd:"" help:"Print number records of Redis, a line each, those that match."`
+	Watch     watchCmd     `cmd:"" help:"Print every change to number records as it happens."`
 	Get       getCmd       `cmd:"" help:"Print number records of Redis, one JSON object each."`
 	Set       setCmd       `cmd:"" help:"Set fields of one number record."`
 	Delete    deleteCmd    `cmd:"" help:"Delete number records."`
@@ -26,7 +28,7 @@ type NumbersCmd struct {
 type importCmd struct {
 	File string `arg:"" placeholder:"FILE" help:"CSV whose first line names the columns (public_number and routing_authority at least), or JSON Lines if it ends in .jsonl; - reads CSV from standard input."`
 	RedisFlags
-	DryRun bool `help:"Say what would be done, and write nothing."`
+	DryRun bool `help:"Print what would change and what would be refused, and write nothing."`
 }
 
 // Bounds of one import.
@@ -50,6 +52,15 @@ func (c *importCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer done()
+	if c.DryRun {
+		differences, err := compare(ctx, s, store, rows, false)
+		if err != nil {
+			return err
+		}
+		if err := printDifferences(s, differences); err != nil {
+			return err
+		}
+	}
 	bar := newBar(len(rows), s.Err)
 	began := time.Now()
 	sum, err := store.Import(ctx, rows, feed.ImportOptions{DryRun: c.DryRun, Progress: bar.add})

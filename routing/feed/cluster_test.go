@@ -97,6 +97,7 @@ func move(t *testing.T, slot int64, from, to *redis.Client, all []*redis.Client)
 }
 
 func TestClusterSlotMovesWhileFollowed(t *testing.T) {
+	t.Parallel()
 	nodes, addrs := startCluster(t)
 	open := func() *redis.ClusterClient {
 		rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, DialTimeout: time.Second, ReadTimeout: 2 * time.Second})

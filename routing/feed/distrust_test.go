@@ -16,6 +16,7 @@ import (
 )
 
 func TestDigestsAgreeWhileNumbersChange(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, rdb *redis.Client) {
 		s := store(t, rdb)
 		fill(t, s, 0, 500)
@@ -42,6 +43,7 @@ func TestDigestsAgreeWhileNumbersChange(t *testing.T) {
 // A write whose stream entry says less than its record: seq is in step, the
 // table is not.
 func TestDifferingDigestIsRepairedByReadingThePartition(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	rdb := client(t, startServer(t).addr)
 	s := store(t, rdb)
@@ -109,6 +111,7 @@ func inStep(t *testing.T, replica *redis.Client) {
 // A failover that lost writes and took as many others since: seq is the same,
 // the story is not.
 func TestAnotherHistoryOfTheSameLengthIsFound(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	a := startServer(t)
 	atA := client(t, a.addr)
@@ -199,6 +202,7 @@ func TestReapplyRestoresAuthorityAndDeletions(t *testing.T) {
 }
 
 func TestDemotedMasterThatStillAnswersIsNotBelieved(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	a := startServer(t)
 	atA := client(t, a.addr)

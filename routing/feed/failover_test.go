@@ -98,6 +98,7 @@ func neverBack(ctx context.Context, t *testing.T, table *routing.Table, numbers 
 }
 
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
 	a := startServer(t)
 	fill(t, store(t, client(t, a.addr)), 0, 200)
 	b := replicaOf(t, a)
@@ -167,6 +168,7 @@ func older(a, b string) bool {
 }
 
 func TestLoadingStoreIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	srv := startServer(t)
 	rdb := client(t, srv.addr)

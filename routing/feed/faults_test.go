@@ -13,6 +13,7 @@ import (
 )
 
 func TestRestartWithoutDataKeepsNumbersAndListsThemLost(t *testing.T) {
+	t.Parallel()
 	srv := startServer(t)
 	rdb := client(t, srv.addr)
 	s := store(t, rdb)
@@ -192,6 +193,7 @@ func TestGarbageIsCountedAndTheOldViewKept(t *testing.T) {
 }
 
 func TestUnreadableStreamOrMetaAgesTheTableButNotTheOthers(t *testing.T) {
+	t.Parallel()
 	// Only the real one refuses to read a stream that is none.
 	rdb := client(t, startServer(t).addr)
 	ctx := context.Background()

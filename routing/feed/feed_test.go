@@ -78,6 +78,7 @@ func TestEmptyStoreLoadsAndItsFirstWriteIsNoSurprise(t *testing.T) {
 }
 
 func TestBeforeTheFirstLoadNothingIsFresh(t *testing.T) {
+	t.Parallel()
 	table := new(routing.Table)
 	rdb := client(t, "127.0.0.1:1") // nobody listens there
 	var fresh routing.Freshness
@@ -265,6 +266,7 @@ func TestBurstLongerThanOneRead(t *testing.T) {
 }
 
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	srv := startNode(t)
 	ctx := context.Background()
 	node := client(t, srv.addr)

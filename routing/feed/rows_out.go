@@ -167,3 +167,18 @@ func shownAs(name, value string) string {
 	}
 	return fmt.Sprintf("%q", value)
 }
+
+// Fields yields what a record says beside its number, in the order of the
+// vocabulary, as files have it; fields that say nothing are left out.
+func Fields(n *routing.Number) func(yield func(name, value string) bool) {
+	return func(yield func(name, value string) bool) {
+		for i := range vocabulary {
+			if value := spell(&vocabulary[i], n); value != "" && !yield(vocabulary[i].name, value) {
+				return
+			}
+		}
+	}
+}
+
+// KnownField says whether a word of the vocabulary is a field of a record.
+func KnownField(name string) bool { return named[name] != nil }

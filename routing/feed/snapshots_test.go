@@ -104,6 +104,7 @@ func TestARestartGoesOnFromTheSnapshot(t *testing.T) {
 // With the store dead, settled numbers are served at once, the age is that of
 // the snapshot, and once the age says so unknown numbers go elsewhere.
 func TestAStartWithoutTheStore(t *testing.T) {
+	t.Parallel()
 	server := startServer(t)
 	rdb := client(t, server.addr)
 	s, o := store(t, rdb), kept(t)

@@ -212,6 +212,7 @@ func TestAuthorityOfAnExistingNumberIsNotEdited(t *testing.T) {
 // Every pair of states, for every type of number: the script and the pure rules
 // say the same.
 func TestPortingStateMovesAsItCanInTheWorld(t *testing.T) {
+	t.Parallel()
 	rdb := small(t)
 	s := store(t, rdb)
 	ctx := context.Background()
