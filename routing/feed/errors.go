@@ -83,6 +83,10 @@ func (e *AwayError) Unwrap() error { return e.Err }
 // advice turns what a client library says into what is wrong and what to do.
 func advice(err error) string {
 	text := err.Error()
+	var said redis.Error
+	if errors.As(err, &said) {
+		text = said.Error()
+	}
 	is := func(prefix string) bool { return strings.HasPrefix(text, prefix) }
 	var dns *net.DNSError
 	var timeout net.Error
@@ -103,7 +107,7 @@ func advice(err error) string {
 	case is("NOAUTH"), is("WRONGPASS"), strings.Contains(text, "invalid username-password"):
 		return "it wants another user name or password; correct redis.username and redis.password"
 	case is("NOPERM"):
-		return fmt.Sprintf("this user may not do that (%.120s); grant it (an edge needs +info and +scan beside +@read, see the README), or use another user", text)
+		return fmt.Sprintf("this user may not do that (%.120s); grant it, or use another user; the README shows users for edges (which need +info), operators and importers", text)
 	case is("READONLY"):
 		return "it is a replica and takes no writes; name the master"
 	case is("TRYAGAIN"):

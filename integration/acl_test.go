@@ -1,0 +1,178 @@
+package integration
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/speakops/sipedge/integration/internal/lab"
+)
+
+var aclForm = regexp.MustCompile(`(?m)^ACL (SETUSER .*)$`)
+
+// shownUsers gives a bench's Redis the users that the README shows, with the
+// lab's prefix and the name of each as its password.
+func shownUsers(t *testing.T, l *lab.Lab) map[string]string {
+	t.Helper()
+	readme, err := os.ReadFile(filepath.Join(lab.Root(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rdb := l.Redis.Client()
+	defer rdb.Close()
+	rules := map[string]string{}
+	for _, m := range aclForm.FindAllStringSubmatch(string(readme), -1) {
+		words := strings.Fields(strings.ReplaceAll(m[1], "~speakops:", "~lab:"))
+		name := words[1]
+		args := []any{"ACL"}
+		for _, w := range words {
+			if strings.HasPrefix(w, ">") {
+				w = ">" + name
+			}
+			args = append(args, w)
+		}
+		rules[name] = strings.Join(words, " ")
+		if err := rdb.Do(context.Background(), args...).Err(); err != nil {
+			t.Fatalf("%s: %v", m[1], err)
+		}
+	}
+	for _, name := range []string{"sipedge-edge", "sipedge-operator", "sipedge-importer"} {
+		if rules[name] == "" {
+			t.Fatalf("the README shows no user %s", name)
+		}
+	}
+	return rules
+}
+
+func as(l *lab.Lab, user string) []string {
+	return []string{"--prefix", "lab", "--redis", "redis://" + user + ":" + user + "@" + l.Redis.Addr()}
+}
+
+// The users of the README can do their work, and nothing else; who lacks a
+// right is told which.
+func TestLeastPrivilege(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t, lab.Edit{Old: "  prefix: lab\n", New: "  prefix: lab\n  username: sipedge-edge\n  password: sipedge-edge-password\n"})
+	shownUsers(t, l)
+	rdb := l.Redis.Client()
+	defer rdb.Close()
+	ctx := context.Background()
+	if err := rdb.Do(ctx, "ACL", "SETUSER", "sipedge-edge", ">sipedge-edge-password").Err(); err != nil {
+		t.Fatal(err)
+	}
+	run := func(want int, says string, args ...string) {
+		t.Helper()
+		if out, code := l.Run(append([]string{"numbers"}, args...)...); code != want || !strings.Contains(out, says) {
+			t.Errorf("%v: exit code %d, want %d and %q:\n%s", args, code, want, says, out)
+		}
+	}
+	user := func(name string, args ...string) []string { return append(args, as(l, name)...) }
+	numbers := filepath.Join(lab.Root(), "integration", "sipp", "numbers.csv")
+
+	// The importer writes, and does not list or read around.
+	run(0, "created", user("sipedge-importer", "import", "--dry-run", numbers)...)
+	run(0, "12 created", user("sipedge-importer", "import", numbers)...)
+	run(3, "this user may not do that", user("sipedge-importer", "export")...)
+
+	// The operator looks and edits.
+	run(0, legacyNumber, user("sipedge-operator", "list")...)
+	run(0, "updated", user("sipedge-operator", "set", legacyNumber, "customer_assignment=acme")...)
+	run(0, "acme", user("sipedge-operator", "get", legacyNumber)...)
+	run(0, "created", user("sipedge-operator", "set", "+12025559990", "routing_authority=none")...)
+	run(0, "deleted", user("sipedge-operator", "delete", "+12025559990")...)
+
+	// The edge reads, and carries calls.
+	edge := l.Serve("edge")
+	gateway := l.Gateway("legacy-a", "uas_answered", 1)
+	l.Call("uac_answered", legacyNumber, "legacy-a").Passed()
+	gateway.Passed()
+	if text := edge.Text(); strings.Contains(text, "NOPERM") {
+		t.Errorf("the edge was refused something:\n%s", text)
+	}
+	edgeUser := []string{"--prefix", "lab", "--redis", "redis://sipedge-edge:sipedge-edge-password@" + l.Redis.Addr()}
+	run(3, "this user may not do that", append([]string{"set", legacyNumber, "customer_assignment=other"}, edgeUser...)...)
+	run(3, "this user may not do that", append([]string{"delete", legacyNumber}, edgeUser...)...)
+	run(3, "this user may not do that", append([]string{"import", numbers}, edgeUser...)...)
+
+	// Nor by any other way.
+	key := rdb.Keys(ctx, "lab:n:*:"+legacyNumber).Val()[0]
+	before := rdb.HGetAll(ctx, key).Val()
+	for name, password := range map[string]string{"sipedge-edge": "sipedge-edge-password", "sipedge-importer": "sipedge-importer", "sipedge-operator": "sipedge-operator"} {
+		c := redis.NewClient(&redis.Options{Addr: l.Redis.Addr(), Username: name, Password: password})
+		defer c.Close()
+		commands := [][]any{{"FLUSHALL"}, {"FLUSHDB"}, {"DEL", key}, {"CONFIG", "SET", "maxmemory", "1"}, {"REPLICAOF", "NO", "ONE"}, {"HSET", "elsewhere", "a", "b"}, {"GET", "elsewhere"}, {"KEYS", "*"}, {"CLIENT", "KILL", "TYPE", "normal"}}
+		if name == "sipedge-edge" {
+			commands = append(commands, [][]any{{"HSET", key, "routing_authority", "speakops"}, {"XADD", strings.Replace(key, legacyNumber, "changes", 1), "*", "a", "b"},
+				{"EVAL", "return redis.call('HSET', KEYS[1], 'routing_authority', 'speakops')", 1, key}, {"RENAME", key, key + "x"}, {"EXPIRE", key, 1}, {"RESTORE", key, 0, "x"}}...)
+		}
+		for _, args := range commands {
+			if err := c.Do(ctx, args...).Err(); err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
+				t.Errorf("%s: %v: %v", name, args, err)
+			}
+		}
+	}
+	if after := rdb.HGetAll(ctx, key).Val(); len(after) != len(before) || after["revision"] != before["revision"] {
+		t.Errorf("the record was %v and is %v", before, after)
+	}
+}
+
+// An edge whose user lacks a right says which, and what to do.
+func TestMissingRightIsNamed(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t, lab.Edit{Old: "  prefix: lab\n", New: "  prefix: lab\n  username: sipedge-edge\n  password: sipedge-edge\n"})
+	shownUsers(t, l)
+	l.Edit("  username: sipedge-edge\n  password: sipedge-edge\n", "")
+	l.Import()
+	l.Edit("  prefix: lab\n", "  prefix: lab\n  username: sipedge-edge\n  password: sipedge-edge-password\n")
+	rdb := l.Redis.Client()
+	defer rdb.Close()
+	if err := rdb.Do(context.Background(), "ACL", "SETUSER", "sipedge-edge", ">sipedge-edge-password", "-info").Err(); err != nil {
+		t.Fatal(err)
+	}
+	edge := l.Start("edge")
+	lab.Until(t, 10*time.Second, "the edge to say what is missing", func() bool {
+		text := edge.Text()
+		return strings.Contains(text, "this user may not do that") && strings.Contains(text, "'info'") && strings.Contains(text, "+info")
+	})
+}
+
+// While the first load cannot end, numbers are looked up one by one: here the
+// edge may read records and not list them.
+func TestNumbersAreLookedUpDuringTheFirstLoad(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	l.Import()
+	l.Edit("  prefix: lab\n", "  prefix: lab\n  username: sipedge-edge\n  password: sipedge-edge-password\n")
+	shownUsers(t, l)
+	rdb := l.Redis.Client()
+	defer rdb.Close()
+	ctx := context.Background()
+	if err := rdb.Do(ctx, "ACL", "SETUSER", "sipedge-edge", ">sipedge-edge-password", "-scan").Err(); err != nil {
+		t.Fatal(err)
+	}
+	edge := l.Start("edge")
+	ping := l.Peer("udp", "127.0.0.1", 0)
+	lab.Until(t, 20*time.Second, "OPTIONS to be answered 503", func() bool { return ping.Ping() == 503 })
+	gateway := l.Gateway("legacy-a", "uas_answered", 2)
+	for range 2 {
+		l.Call("uac_answered", legacyNumber, "legacy-a").Passed()
+	}
+	gateway.Passed()
+	l.Call("uac_retry_elsewhere", "+12025559999", "").Passed() // nobody can be sure yet that there is no such number
+	if code, body := edge.Get("/readyz"); code != 503 {
+		t.Errorf("/readyz: %d %s", code, body)
+	}
+	if err := rdb.Do(ctx, "ACL", "SETUSER", "sipedge-edge", "+scan").Err(); err != nil {
+		t.Fatal(err)
+	}
+	edge.UntilReady()
+	l.Call("uac_unknown", "+12025559999", "").Passed()
+	edge.Signal(syscall.SIGTERM)
+}
