@@ -39,25 +39,25 @@ func TestNumbersList(t *testing.T) {
 	}
 }
 
-// shared is a buffer that one writes while another reads.
-type shared struct {
+// heard is a buffer that one writes while another reads.
+type heard struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (s *shared) Write(p []byte) (int, error) {
+func (s *heard) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.Write(p)
 }
 
-func (s *shared) text() string {
+func (s *heard) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
 }
 
-func (s *shared) wait(t *testing.T, part string) {
+func (s *heard) wait(t *testing.T, part string) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !strings.Contains(s.text(), part); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -69,12 +69,12 @@ func (s *shared) wait(t *testing.T, part string) {
 func TestNumbersWatch(t *testing.T) {
 	m, redis := stocked(t)
 	ctx, stop := context.WithCancel(t.Context())
-	var all, one, errs shared
+	var all, one, errs heard
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer stop()
 	for _, w := range []struct {
-		to  *shared
+		to  *heard
 		cmd watchCmd
 	}{{&all, watchCmd{}}, {&one, watchCmd{Numbers: []string{"+12025550144"}, JSON: true}}} {
 		w.cmd.Redis, w.cmd.Prefix = redis[1], "speakops"

@@ -135,6 +135,7 @@ type Decision struct {
 	Route        string   `json:"route"`
 	Gateways     []string `json:"gateways"`
 	Trunk        string   `json:"trunk"`
+	Revision     uint64   `json:"revision"`
 	HeldMS       float64  `json:"held_ms"`
 }
 
