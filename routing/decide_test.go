@@ -227,7 +227,7 @@ func TestRule09OnlyADisputeIsUnresolved(t *testing.T) {
 			return
 		}
 		s, _ := w.Schedule(n.PublicNumber)
-		record := s.record(&n)
+		record := s.record(briefOf(w, n.PublicNumber))
 		// Both are steps: where they differ at all, they do so at an edge of the
 		// interval or at a turn inside.
 		instants := []time.Time{at.Earliest, at.Latest}
@@ -441,4 +441,9 @@ func BenchmarkTablePut(b *testing.B) {
 	for i := uint64(0); b.Loop(); i++ {
 		table.Put(Number{PublicNumber: 12020000000 + PublicNumber(i%1_000_000), CurrentServingProvider: "north", Revision: i + 1})
 	}
+}
+
+func briefOf(w *World, n PublicNumber) *Brief {
+	b, _ := w.Brief(n)
+	return &b
 }
