@@ -82,7 +82,7 @@ func printNumbers(to io.Writer, all []routing.Number, json bool) error {
 		if json {
 			err = w.Write(&all[i])
 		} else {
-			_, err = fmt.Fprintln(to, line(&all[i]))
+			_, err = fmt.Fprintln(to, lineOf(&all[i]))
 		}
 		if err != nil {
 			return err
@@ -91,8 +91,8 @@ func printNumbers(to io.Writer, all []routing.Number, json bool) error {
 	return w.Flush()
 }
 
-// line is a record as people read it.
-func line(n *routing.Number) string {
+// lineOf is a record as people read it.
+func lineOf(n *routing.Number) string {
 	var b strings.Builder
 	b.WriteString(n.PublicNumber.String())
 	for name, value := range feed.Fields(n) {
@@ -196,7 +196,7 @@ func (w *watcher) change(c feed.Change) error {
 		}
 		return printNumbers(w.to, []routing.Number{*n}, true)
 	}
-	text := line(n)
+	text := lineOf(n)
 	if c.Deleted {
 		text = n.PublicNumber.String() + " deleted"
 	} else if was, ok := w.last[n.PublicNumber]; ok {
