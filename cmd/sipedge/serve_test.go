@@ -106,7 +106,7 @@ func TestServeWithoutRedis(t *testing.T) {
 	began := time.Now()
 	edge, end = serving(t, s)
 	defer end()
-	if took := time.Since(began); took > awayPatience/2 {
+	if took := time.Since(began); took > awayPatience {
 		t.Errorf("it opens after %v", took)
 	}
 	if got := edge.Status().Numbers; got != numbers {
