@@ -75,6 +75,7 @@ func (s *shard) proven(f transport.Flow, m *message.Message, w *world, t *trunk,
 	}
 	if len(r.Credentials) > 0 && v == challenge.Ask {
 		s.edge.refusal(t, refusedPassword, f)
+		s.because = refusedPassword
 	}
 	s.lines = p.guard.AppendChallenge(s.lines[:0], t.realm, f.Peer.Addr(), v, binary.BigEndian.Uint64(chance[:]), at)
 	s.answer(f, m, 407, "Proxy Authentication Required", s.lines)

@@ -283,7 +283,7 @@ func (t *turnedAway) allow(now call.Instant) bool {
 // showRefusal keeps a request that was answered without becoming a call. s.out
 // is the response.
 func (s *shard) showRefusal(f transport.Flow, m *message.Message, code int, sentence string) {
-	if s.tape == nil || s.call != (callID{}) || code < 300 || m.Method == message.OPTIONS || !s.tape.Refusable(time.Duration(s.at)) {
+	if s.tape == nil || s.call != (callID{}) || code < 300 || (code == 401 || code == 407) && s.because == "" || m.Method == message.OPTIONS || !s.tape.Refusable(time.Duration(s.at)) {
 		return
 	}
 	because := s.because

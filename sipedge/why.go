@@ -31,6 +31,7 @@ var sentences = map[routing.Because]string{
 	becausePanic:          "a bug of this program: the log has its stack",
 	"over_rate":           "more calls per second than the trunk's limits allow",
 	"over_concurrent":     "more calls at once than the trunk's limits allow",
+	refusedPassword:       "the trunk's user name or password is wrong, or its answer is to an old question",
 	"draining":            "the edge is stopping",
 	"table_not_loaded":    "the numbers have not been loaded from Redis yet",
 	becauseFault:          "",

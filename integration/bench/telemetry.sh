@@ -24,7 +24,7 @@ redis-server --port "$redis" --save "" --bind 127.0.0.1 --loglevel warning >/dev
 "$work/sink" "127.0.0.1:$otlp" "127.0.0.1:$homer" >"$work/sink.log" & pids+=($!)
 export SIPEDGE_LAB_KEY="laboratory key of 32 bytes, fix."
 config() { # config FILE DATA TELEMETRY RECORDS
-	sed -e "s#/tmp/sipedge-lab#$work/$2#; s/:6379/:$redis/; s/:5060/:$sip/g; s/:5070/:$gate/; s/:8080/:$admin/" -e '/^telemetry:/,$d' integration/lab.yaml >"$work/$1"
+	sed -e "s#/tmp/sipedge-lab#$work/$2#; s/:6379/:$redis/; s/:5060/:$sip/g; s/:5080/:$gate/; s/:8080/:$admin/" -e 's/test_override: true/test_override: false/; /^telemetry:/,$d' integration/lab.yaml >"$work/$1"
 	printf 'telemetry: { log: { level: warn, format: json }%s }\nrecords: { %s }\n' "$3" "$4" >>"$work/$1"
 	mkdir -p "$work/$2"
 }
@@ -34,7 +34,7 @@ config on.yaml on ", ladders: { memory: 32MiB }, otlp: { endpoint: \"http://127.
 config homer.yaml homer ", ladders: { memory: 0 }, hep: { address: \"127.0.0.1:$homer\" }" "decisions: file, cdr: file"
 config every.yaml every ", ladders: { memory: 0 }, otlp: { endpoint: \"http://127.0.0.1:$otlp\", sample: 1 }" "decisions: file, cdr: file"
 "$work/sipedge" numbers import --config "$work/off.yaml" integration/sipp/numbers.csv >/dev/null 2>&1
-sipp -sf integration/sipp/uas_answered.xml -i 127.0.0.1 -p "$gate" -key gateway legacy-a -nostdin >/dev/null 2>&1 & pids+=($!)
+sipp -sf integration/sipp/uas_answered.xml -i 127.0.0.1 -p "$gate" -key gateway speakops-a -nostdin >/dev/null 2>&1 & pids+=($!)
 ticks() { awk '{print $14+$15}' "/proc/$1/stat"; }
 turn() { # turn NAME: prints the CPU of one call in microseconds
 	"$work/sipedge" serve --config "$work/$1.yaml" 2>"$work/$1.log" & local edge=$!
@@ -43,7 +43,7 @@ turn() { # turn NAME: prints the CPU of one call in microseconds
 	if [ "$1" = on ]; then (while true; do curl -s "http://127.0.0.1:$admin/metrics" >/dev/null || true; sleep 15; done) & scrape=$!; fi
 	local before after
 	before=$(ticks $edge)
-	sipp "127.0.0.1:$sip" -sf integration/sipp/uac_answered.xml -i 127.0.0.1 -s +12025550100 -key gateway legacy-a -m "$CALLS" -r "$RATE" -l 20000 -nostdin -timeout 60s >"$work/sipp.$1" 2>&1 || { echo "calls failed" >&2; tail -5 "$work/sipp.$1" >&2; }
+	sipp "127.0.0.1:$sip" -sf integration/sipp/uac_answered.xml -i 127.0.0.1 -s +12025550120 -key gateway speakops-a -m "$CALLS" -r "$RATE" -l 20000 -nostdin -timeout 60s >"$work/sipp.$1" 2>&1 || { echo "calls failed" >&2; tail -5 "$work/sipp.$1" >&2; }
 	after=$(ticks $edge)
 	[ -z "$scrape" ] || { kill "$scrape" 2>/dev/null || true; wait "$scrape" 2>/dev/null || true; }
 	kill "$edge"; wait "$edge" || true

@@ -17,6 +17,7 @@ type keep struct {
 	trunks   map[string]*lately
 	plain    []ref // calls with something saved, oldest first: those that go first when there is no room
 	special  []ref // failed and test calls
+	buffers  [][]byte
 }
 
 // lately is the last finished calls of one trunk.
@@ -103,6 +104,9 @@ func (t *Tape) passing(entry []byte) {
 		}
 		return
 	}
+	if c.saved == nil {
+		c.saved = t.buffer()
+	}
 	c.saved = append(c.saved, entry...)
 	t.kept += len(entry)
 	t.enqueue(c)
@@ -160,10 +164,29 @@ func (t *Tape) drop(c *talk) {
 // release gives back what is saved of a call, and forgets it if that was all.
 func (t *Tape) release(c *talk) {
 	t.kept -= len(c.saved)
+	if cap(c.saved) <= maxBuffer && len(t.buffers) < maxBuffers {
+		t.buffers = append(t.buffers, c.saved[:0])
+	}
 	c.saved, c.queued = nil, false
 	if c.ring == 0 {
 		t.forget(c)
 	}
+}
+
+// Buffers that calls were saved in are used again: when everything is kept, such
+// as the calls of a test trunk, one is let go for each that comes.
+const (
+	maxBuffer  = 16 << 10
+	maxBuffers = 256
+)
+
+func (t *Tape) buffer() []byte {
+	if n := len(t.buffers); n > 0 {
+		b := t.buffers[n-1]
+		t.buffers = t.buffers[:n-1]
+		return b
+	}
+	return make([]byte, 0, maxBuffer/2)
 }
 
 // maxSpare bounds the talks that wait to be used again.
