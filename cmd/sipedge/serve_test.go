@@ -64,7 +64,19 @@ func serving(t *testing.T, s demo.Site) (edge *sipedge.Edge, end func()) {
 	}
 }
 
-func readyz(t *testing.T, s demo.Site) (int, string) {
+// readyz is the answer once the edge has started to serve.
+func readyz(t *testing.T, s demo.Site) (code int, body string) {
+	t.Helper()
+	for range 200 {
+		if code, body = readyzNow(t, s); !strings.Contains(body, `"starting"`) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return code, body
+}
+
+func readyzNow(t *testing.T, s demo.Site) (int, string) {
 	t.Helper()
 	answer, err := http.Get("http://" + s.Admin.String() + "/readyz")
 	if err != nil {
