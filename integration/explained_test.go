@@ -283,6 +283,6 @@ func (s *stage) withoutNumbers(t *testing.T, table *strings.Builder) {
 	s.e = s.l.Start("empty")
 	lab.Until(t, 20*time.Second, "the edge to listen", func() bool { return s.caller("127.0.0.1").Ping() == 503 })
 	s.call("127.0.0.1", "+12025580002")
-	s.tells(t, failure{what: "Redis is away and nothing was on disk", ask: []string{"calls", "--number", "+12025580002"}, line: "the numbers have not been loaded"}, table)
+	s.tells(t, failure{what: "Redis is away and nothing was on disk", ask: []string{"calls", "--number", "+12025580002"}, line: "the fleet does not count on this edge"}, table)
 	s.tells(t, failure{what: "the same, asked of the edge", ask: []string{"status"}, line: "table_not_loaded"}, table)
 }
