@@ -134,15 +134,6 @@ func (c *checker) limits() {
 	c.between("limits.per_source_conns", l.PerSourceConns, 1, 100_000)
 }
 
-func (c *checker) media() {
-	m := c.edge.Media
-	c.positive("media.inactivity", m.Inactivity)
-	c.positive("media.drain_timeout", m.DrainTimeout)
-	if m.Address.IsValid() && m.Address.IsUnspecified() {
-		c.mistake("media.address", m.Address.String()+" is no address media could be sent to", "write the public address of this host")
-	}
-}
-
 func (c *checker) admin() {
 	a := c.edge.Admin
 	if a.TLS != nil {

@@ -39,6 +39,9 @@ func (c *checker) trunk(path string, t *Trunk) {
 	c.country(under(path, "default_country"), t.DefaultCountry)
 	c.trunkLimits(under(path, "limits"), t.Limits)
 	c.enum(under(path, "media"), t.Media, "direct", "anchor")
+	if t.NAT && t.Media == "direct" {
+		c.warn(under(path, "nat"), "true: without media: anchor here or on a route, this edge does nothing about addresses in SDP")
+	}
 	c.enum(under(path, "session_timer"), t.SessionTimer, "transparent", "insert")
 	if t.Hide && t.Media == "direct" {
 		c.mistake(under(path, "hide"), "hide: true with media: direct: the media addresses in SDP give the topology away",

@@ -4,21 +4,11 @@ package configs
 // nothing with. An operator must not believe in a feature because its key
 // loads; a line leaves this file when the feature arrives.
 func (c *checker) notCarriedOut() {
-	for i, t := range c.edge.Trunks {
-		path := at("trunks", i)
-		if t.Media == "anchor" {
-			c.warn(under(path, "media"), "anchor: this build relays no media; SDP passes through unchanged")
-			if t.Hide {
-				c.warn(under(path, "hide"), "signalling is hidden, but the addresses in SDP are not, because this build relays no media")
-			}
-		}
-	}
 	for i, r := range c.edge.Routes {
 		if r.Builtin != "" {
 			c.warn(under(at("routes", i), "builtin"), r.Builtin+": this build does not answer calls itself; calls sent to this route are refused")
 		}
 	}
-	c.later("media", c.given("media"), "this build relays no media; the section has no effect")
 	c.later("cutover.webhooks", len(c.edge.Cutover.Webhooks) > 0, "this build calls no webhooks")
 	c.later("limits.unknown_source.cps", c.edge.Limits.UnknownSource.CPS > 0, "this build answers no stranger; silence is all they get")
 }

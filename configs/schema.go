@@ -65,7 +65,8 @@ type Trunk struct {
 	Digest         *Digest     `yaml:"digest"`
 	DefaultCountry string      `yaml:"default_country"`
 	Limits         TrunkLimits `yaml:"limits"`
-	Media          string      `yaml:"media"`
+	Media          string      `yaml:"media"` // direct, anchor
+	NAT            bool        `yaml:"nat"`   // its media comes from other addresses than its SDP says
 	Hide           bool        `yaml:"hide"`
 	SessionTimer   string      `yaml:"session_timer"`
 	Trust          Trust       `yaml:"trust"`
@@ -101,6 +102,7 @@ type Route struct {
 	Target                string        `yaml:"target"`
 	Builtin               string        `yaml:"builtin"`
 	Listener              string        `yaml:"listener"`
+	Media                 string        `yaml:"media"` // "" as the trunk says, or anchor, direct
 	Gateways              []Gateway     `yaml:"gateways"`
 	NoAnswer              time.Duration `yaml:"no_answer"`
 	Progress              time.Duration `yaml:"progress"`

@@ -52,10 +52,13 @@ type Webhook struct {
 
 // Media is the relay of RTP for anchored calls.
 type Media struct {
-	Address      netip.Addr    `yaml:"address"` // written into SDP
-	Ports        PortRange     `yaml:"ports"`
+	Address      netip.Addr    `yaml:"address"`  // written into SDP
+	Address6     netip.Addr    `yaml:"address6"` // the same of the other family, for peers of that
+	Bind         netip.Addr    `yaml:"bind"`     // of this host, where address is translated to it 1:1; default: the address itself
+	Ports        PortRange     `yaml:"ports"`    // two pairs per call
 	Inactivity   time.Duration `yaml:"inactivity"`
-	DrainTimeout time.Duration `yaml:"drain_timeout"`
+	OnInactivity string        `yaml:"on_inactivity"` // release, hangup
+	DrainTimeout time.Duration `yaml:"drain_timeout"` // anchored calls may finish for so long
 }
 
 // Admin is the HTTP side for people and monitoring.

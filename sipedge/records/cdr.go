@@ -63,7 +63,8 @@ type CDR struct {
 	Cause    int // Q.850 cause of the hang-up or the refusal, 0 when none was given
 
 	Attempts  []Attempt
-	Readopted bool // taken over from the journal by a restarted edge
+	Media     []Stream // of an anchored call
+	Readopted bool     // taken over from the journal by a restarted edge
 }
 
 // AppendCDR appends one line. duration_ms counts from answer to end and is
@@ -98,6 +99,7 @@ func (e *Encoder) AppendCDR(dst []byte, c *CDR) []byte {
 	o.text("hung_up_by", string(c.HungUpBy))
 	o.count("cause", c.Cause)
 	o.attempts(c.Attempts)
+	o.streams(c.Media)
 	o.flag("readopted", c.Readopted)
 	return o.close()
 }

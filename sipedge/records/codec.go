@@ -10,12 +10,14 @@ import (
 	"github.com/speakops/sipedge/routing/e164"
 )
 
-// The layout of an encoded Dialog, version 2: a head of fixed width, big
-// endian, then texts with their lengths. What changes while a call is up (the
-// CSeq numbers) lies in the head and is patched in place. Version 1 ended before
-// the account (see account.go) and is still read.
+// The layout of an encoded Dialog: a head of fixed width, big endian, then texts
+// with their lengths. What changes while a call is up (the CSeq numbers) lies in
+// the head and is patched in place. Version 1 ended before the account (see
+// account.go) and is still read; version 3 has the media behind it. A call without
+// anchored media is written as version 2, for a program that knows no other.
 const (
 	dialogVersion = 2
+	withMedia     = 3
 
 	atVersion   = 0
 	atFlags     = 1 // 1: cut
@@ -50,6 +52,9 @@ func (d *Dialog) Append(dst []byte) ([]byte, error) {
 func (d *Dialog) append(dst []byte, cut, bare bool) []byte {
 	var head [headLen]byte
 	head[atVersion] = dialogVersion
+	if len(d.Media) > 0 {
+		head[atVersion] = withMedia
+	}
 	if cut {
 		head[atFlags] = 1
 	}
@@ -82,7 +87,11 @@ func (d *Dialog) append(dst []byte, cut, bare bool) []byte {
 			dst = field(dst, text)
 		}
 	}
-	return d.account(dst, bare)
+	dst = d.account(dst, bare)
+	if len(d.Media) > 0 {
+		dst = field(dst, d.Media)
+	}
+	return dst
 }
 
 func (e *End) names(dst []byte) []byte {
@@ -115,7 +124,7 @@ func instant(b []byte) time.Time {
 // Decode reads an encoded record. Byte slices of d point into b; unknown
 // versions and bytes left over are ErrBadDialog.
 func (d *Dialog) Decode(b []byte) error {
-	if len(b) < headLen || len(b) > MaxDialog || b[atVersion] == 0 || b[atVersion] > dialogVersion || b[atFlags] > 1 {
+	if len(b) < headLen || len(b) > MaxDialog || b[atVersion] == 0 || b[atVersion] > withMedia || b[atFlags] > 1 {
 		return ErrBadDialog
 	}
 	be := binary.BigEndian
@@ -151,6 +160,10 @@ func (d *Dialog) Decode(b []byte) error {
 	}
 	if b[atVersion] > 1 {
 		d.readAccount(&r)
+	}
+	if b[atVersion] == withMedia {
+		d.Media = r.next()
+		r.bad = r.bad || d.Media == nil
 	}
 	if r.bad || len(r.rest) > 0 {
 		*d = Dialog{}

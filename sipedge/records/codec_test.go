@@ -65,6 +65,28 @@ func TestDialogGolden(t *testing.T) {
 	}
 }
 
+// A call with anchored media has it behind all that version 2 knows.
+func TestDialogWithMedia(t *testing.T) {
+	d := dialog(1)
+	plain, _ := d.Append(nil)
+	d.Media = []byte("ports")
+	encoded, err := d.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append(append([]byte{3}, plain[1:]...), "\x05ports"...)
+	if !bytes.Equal(encoded, want) {
+		t.Errorf("got  %x\nwant %x", encoded, want)
+	}
+	var back Dialog
+	if err := back.Decode(encoded); err != nil || !reflect.DeepEqual(&back, d) {
+		t.Errorf("%v\n%+v", err, back)
+	}
+	if back.Decode(append(append([]byte{3}, plain[1:]...), 0)) == nil {
+		t.Error("version 3 without media was taken for a record")
+	}
+}
+
 // The last version's records are still read: all but the account is in them.
 func TestDialogOfVersion1(t *testing.T) {
 	golden, err := hex.DecodeString(strings.TrimSpace(string(contents(t, "testdata/dialog_v1.hex"))))
@@ -144,7 +166,7 @@ func anyDialog(t *rapid.T) *Dialog {
 		CurrentServingProvider: routing.ProviderID(word("provider")), UnderlyingCarrier: routing.CarrierID(word("carrier")),
 		CustomerAssignment: routing.CustomerID(word("customer")),
 		Interval:           routing.Interval{Earliest: at("earliest"), Latest: at("latest")},
-		Attempts:           attempts,
+		Attempts:           attempts, Media: text("media"),
 	}
 }
 

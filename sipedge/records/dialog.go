@@ -78,6 +78,10 @@ type Dialog struct {
 	Interval               routing.Interval
 	Attempts               []Attempt
 
+	// Media is what the relay of an anchored call needs to go on after a restart,
+	// in its own form; nil for none.
+	Media []byte
+
 	// Cut means that From, To, Contacts and Routes did not fit and are absent:
 	// the call is accounted for, but cannot be hung up with a BYE.
 	Cut bool

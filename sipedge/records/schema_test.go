@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/sipedge/media/quality"
 )
 
 type schemaOf struct {
@@ -34,6 +35,11 @@ func everyField() map[string][]byte {
 		Outcome: "answered", Code: 200, Invited: ten, Ringing: ten, Answered: ten, Ended: ten.Add(time.Second), HungUpBy: ByCaller, Cause: 16, Readopted: true,
 		Attempts: []Attempt{{"g", netip.MustParseAddrPort("192.0.2.1:1"), 1, 1, 200, "answered"}},
 	}
+	heard := Heard{Missed: true, For: time.Second, Report: quality.Report{
+		Packets: 5, Bytes: 5, Expected: 5, Lost: 1, Duplicates: 1, Reordered: 1, MeanJitter: time.Microsecond, MaxJitter: time.Microsecond, RoundTrip: time.Microsecond,
+		FarReports: 1, FarLost: 0.5, FarJitter: time.Microsecond, SSRCChanges: 1, DTMF: 1, ComfortNoise: 1, PayloadTypes: []uint8{0, 101}, MOS: 4.1,
+	}}
+	c.Media = []Stream{{Line: 0, Audio: true, Secure: true, Caller: heard, Callee: heard}, {Line: 1}}
 	l := &Log{o: LogOptions{Edge: "edge-1"}}
 	return map[string][]byte{
 		"decision": plain.AppendDecision(nil, d), "decision dialled": plain.AppendDecision(nil, &other), "cdr": plain.AppendCDR(nil, &c), "gap": l.gap(nil, 3, ten),
@@ -89,7 +95,7 @@ func (s schemaOf) check(t *testing.T, path string, v any) {
 			ok = ok && err == nil
 		}
 	case float64:
-		ok = s.Type == "integer" && v == float64(int64(v))
+		ok = s.Type == "number" || s.Type == "integer" && v == float64(int64(v))
 	case bool:
 		ok = s.Type == "boolean"
 	case []any:
