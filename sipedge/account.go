@@ -55,7 +55,7 @@ func (e *Edge) recordDecision(s *shard, inv *invite) {
 	case inv.code != 0: // it has ended before it was decided
 		answer.Code, outcome = inv.code, inv.outcomeWord()
 	case d.Kind == routing.KindRefuse || inv.refused != "":
-		answer = inv.trunk.profile.Final(inv.outcome)
+		answer = inv.final()
 		outcome = inv.outcomeWord()
 	}
 	s.showDecision(inv, because, outcome, answer.Code)
@@ -230,6 +230,7 @@ func (s *shard) account(inv *invite, serving *routing.ProviderID, carrier *routi
 // recordEnd writes the CDR of an answered call.
 func (e *Edge) recordEnd(s *shard, d *dialog, side records.Side, now call.Instant) {
 	var r records.Dialog
+	told := d.media.told()
 	if e.parts.CDRs == nil || r.Decode(d.record) != nil {
 		return
 	}
@@ -239,21 +240,22 @@ func (e *Edge) recordEnd(s *shard, d *dialog, side records.Side, now call.Instan
 		Because: r.Because, Revision: r.Revision, Outcome: "answered", Code: 200,
 		Invited: r.Invited, Ringing: r.Ringing, Answered: r.Answered, Ended: e.wall(now), HungUpBy: side, Cause: 16,
 		CurrentServingProvider: r.CurrentServingProvider, UnderlyingCarrier: r.UnderlyingCarrier, CustomerAssignment: r.CustomerAssignment,
-		Interval: r.Interval, Attempts: r.Attempts, Readopted: d.taken,
+		Interval: r.Interval, Attempts: r.Attempts, Media: told, Readopted: d.taken,
 	}
 	s.lines = e.parts.Encoder.AppendCDR(s.lines[:0], &c)
 	e.parts.CDRs.Append(s.lines)
 }
 
 // endElsewhere writes the CDR of a call that another edge answered.
-func (e *Edge) endElsewhere(s *shard, p *passage, m *message.Message, side records.Side, now call.Instant) {
+func (e *Edge) endElsewhere(s *shard, p *passage, m *message.Message, alone *anchor, side records.Side, now call.Instant) {
+	told := alone.told()
 	if e.parts.CDRs == nil || p.token.Answered == 0 && p.token.Direction == token.ToCallee {
 		return
 	}
 	t := &p.token
 	c := records.CDR{
 		Call: t.Call, SIPCallID: m.CallID, RoutingAuthority: routing.RoutingAuthority(t.Authority), Revision: t.Revision,
-		Outcome: "answered", Code: 200, Ended: e.wall(now), HungUpBy: side, Cause: 16,
+		Outcome: "answered", Code: 200, Ended: e.wall(now), HungUpBy: side, Cause: 16, Media: told,
 	}
 	if t.Answered != 0 {
 		c.Answered = time.Unix(int64(t.Answered), 0)

@@ -23,6 +23,7 @@ func (e *Edge) readopt(list []records.Dialog) {
 		d := &dialog{id: r.Call, trunk: w.trunkNamed(r.Trunk), held: r.Held, tag: bytes.Clone(r.Callee.Tag), taken: true}
 		d.cseq = [2]uint32{r.Caller.CSeq + cseqGap, r.Callee.CSeq + cseqGap}
 		d.record, _ = r.Append(nil)
+		d.media = s.reopen(r, d.trunk)
 		if d.trunk != nil && d.held&records.HeldTrunk != 0 {
 			d.trunk.limits.Adopt()
 		}
@@ -42,4 +43,24 @@ func (e *Edge) readopt(list []records.Dialog) {
 	if len(list) > 0 {
 		e.log.Info("dialogs of the last run taken over", "dialogs", len(list))
 	}
+}
+
+// reopen opens the ports again that a dialog of the last run had, nil when it had
+// none. One whose ports are gone is anchored anew by its next offer.
+func (s *shard) reopen(r *records.Dialog, t *trunk) *anchor {
+	e := s.edge
+	if len(r.Media) == 0 || t == nil || e.relay == nil {
+		return nil
+	}
+	a := &anchor{id: r.Call, shard: s, trunk: t}
+	a.caller, a.callee = e.sides(t, r.Caller.Flow.Peer.Addr(), r.Callee.Flow.Peer.Addr())
+	session, err := e.relay.Restore(a, a.caller, a.callee, r.Media)
+	if err != nil {
+		e.log.Warn("media of a dialog of the last run is lost until its next offer", "call", r.Call.String(), "error", err)
+	}
+	a.session = session
+	s.mu.Lock()
+	s.media[a.id] = a
+	s.mu.Unlock()
+	return a
 }

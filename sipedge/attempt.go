@@ -6,6 +6,7 @@ import (
 
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/gateway"
+	"github.com/speakops/sipedge/sipedge/media/quality"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
 	"github.com/speakops/sipedge/sipedge/transport"
@@ -22,12 +23,13 @@ func (s *shard) attempt(inv *invite, ef call.Effect, now call.Instant) {
 		return
 	}
 	*l = leg{began: now}
+	p := &inv.hops[ef.Target]
 	if ef.Branch > 0 {
 		s.edge.legSilent(inv, &inv.legs[ef.Branch-1])
 		s.noteNext(&inv.legs[ef.Branch-1])
+		s.newTarget(inv, p.target.Addr.Addr())
 	}
 	m := s.original(inv)
-	p := &inv.hops[ef.Target]
 	l.hop, l.addr = p.hop, p.target.Addr
 	if d := &inv.decision; l.hop.route.Authority != d.Authority && d.RescueBecause == "" {
 		s.edge.meter.misrouted.Add(1) // watched because it cannot be
@@ -127,6 +129,14 @@ func (s *shard) outward(inv *invite, m *message.Message, l *leg, out int, dst []
 		s.lines = append(s.lines, "Session-Expires: 1800\r\n"...)
 	}
 	e.Add = s.lines
+	if inv.media != nil {
+		body, err := s.offerBody(inv.media, quality.Caller, m, false)
+		if err != nil { // it was carried once; a gateway of another family may find no ports
+			s.edge.mediaRefused(inv.media, quality.Caller, err)
+			body = s.plainBody(inv.media, quality.Caller, m)
+		}
+		e.Body = body
+	}
 	return m.Append(dst, &e)
 }
 

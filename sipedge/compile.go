@@ -154,7 +154,7 @@ func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile,
 		p := profiles[t.Profile]
 		one := &trunk{
 			id: routing.TrunkID(t.ID), hash: token.ID(t.ID), profile: p, plan: plan,
-			hide: t.Hide, sessionTimer: t.SessionTimer == "insert",
+			hide: t.Hide, anchor: t.Media == "anchor", nat: t.NAT, sessionTimer: t.SessionTimer == "insert",
 			identity: t.Trust.Identity, routingNum: t.Trust.RoutingNumber, override: t.Trust.TestOverride,
 			psap: t.Trust.PSAPCallback, diagnostics: t.Trust.Diagnostics, trace: t.Trust.Trace,
 			stripIn: p.Inward(t.Trust.Identity, traced...), stripOut: p.Upstream(),
@@ -209,7 +209,7 @@ func (w *world) trunk(hash uint32) *trunk {
 func (w *world) addRoutes(c *configs.Edge, e *Edge) (list []gateway.Gateway, err error) {
 	for _, r := range c.Routes {
 		one := &route{
-			hash: token.ID(r.ID), listener: w.listenerByName(r.Listener),
+			hash: token.ID(r.ID), listener: w.listenerByName(r.Listener), media: r.Media,
 			rules: call.Rules{
 				NoAnswer: r.NoAnswer, Progress: r.Progress, Ring: r.RingTimeout, Budget: r.FailoverBudget,
 				Setup: c.Limits.SetupDeadline, FailoverOn: call.NewCodes(r.FailoverOn...),

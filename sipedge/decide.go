@@ -61,7 +61,11 @@ func (s *shard) decide(inv *invite, now call.Instant) call.Event {
 		return s.decided(inv, call.Event{Kind: call.Refuse})
 	}
 	inv.route = inv.world.routes[d.Route.ID]
-	return s.decided(inv, s.targeted(inv, now))
+	ev := s.targeted(inv, now)
+	if ev.Kind == call.Carry {
+		ev = s.anchorInvite(inv, ev)
+	}
+	return s.decided(inv, ev)
 }
 
 // decided records the decision, once per INVITE. One that must wait for a name

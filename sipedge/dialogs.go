@@ -28,6 +28,7 @@ type dialog struct {
 	held  records.Held
 	tag   []byte // the callee's: a fork of the same INVITE has another
 	taken bool   // over from the journal
+	media *anchor
 }
 
 // maxDialogs bounds the dialogs one edge remembers, as the journal does.
@@ -47,9 +48,13 @@ func (s *shard) answered(inv *invite, l *leg, m *message.Message, now call.Insta
 		s.edge.metrics.InFlight.Add(-1)
 	}
 	r := s.dialogRecord(inv, l, m, now)
-	d := &dialog{id: inv.id, trunk: inv.trunk, pass: inv.pass, caller: inv.caller, held: r.Held, tag: bytes.Clone(m.ToTag)}
+	if inv.media != nil {
+		inv.media.session.Up()
+		r.Media = inv.media.session.Append(nil)
+	}
+	d := &dialog{media: inv.media, id: inv.id, trunk: inv.trunk, pass: inv.pass, caller: inv.caller, held: r.Held, tag: bytes.Clone(m.ToTag)}
 	d.cseq[byCaller] = m.CSeq
-	inv.entered, inv.numbered, inv.counted = false, false, false
+	inv.entered, inv.numbered, inv.counted, inv.media = false, false, false, nil
 	d.session.insert = inv.trunk.sessionTimer
 	s.remember(d, now+call.Instant(inv.world.maxDuration))
 	s.agreed(d, inv, m, now)
@@ -155,8 +160,9 @@ func (s *shard) bye(p *passage, m *message.Message, now call.Instant) {
 	if t, ended := s.ended.at[p.token.Call]; ended && t > now {
 		return
 	}
+	alone := s.endAlone(p.token.Call)
 	s.ended.note(p.token.Call, now)
-	s.edge.endElsewhere(s, p, m, side, now)
+	s.edge.endElsewhere(s, p, m, alone, side, now)
 }
 
 // owns says whether a request that goes in a direction, or the response to it,
@@ -198,6 +204,7 @@ func (d *dialog) broken(*shard, transport.Flow, call.Instant) {}
 // gone implements transaction.
 func (d *dialog) gone(s *shard) {
 	delete(s.dialogs, d.id)
+	s.closeMedia(d.media)
 	s.edge.metrics.Dialogs.Add(-1)
 	if d.held&records.HeldTrunk != 0 && d.trunk != nil {
 		d.trunk.limits.Leave()
@@ -247,8 +254,5 @@ func (s *shard) noteTarget(inv *invite, m *message.Message) {
 		to.Contact = response
 	}
 	r.Caller.CSeq, r.Callee.CSeq = d.cseq[byCaller], d.cseq[byCallee]
-	if b, err := r.Append(nil); err == nil {
-		d.record = b
-		s.edge.keeper.Answered(&r)
-	}
+	s.keepRecord(d, &r)
 }

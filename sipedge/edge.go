@@ -35,6 +35,7 @@ import (
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/gateway"
+	"github.com/speakops/sipedge/sipedge/media"
 	"github.com/speakops/sipedge/sipedge/observe"
 	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/records"
@@ -87,6 +88,7 @@ type Edge struct {
 	world     atomic.Pointer[world]
 	gateways  *gateway.Keeper
 	keeper    records.Keeper
+	relay     *media.Relay // nil: no call is anchored
 	numbers   *ratelimit.Numbers
 	callers   *ratelimit.Numbers
 	overload  *ratelimit.Overload
@@ -101,7 +103,9 @@ type Edge struct {
 	lines     *observe.Flood // of decisions
 	route     maphash.Seed
 
-	state atomic.Int32 // starting, serving, draining
+	state       atomic.Int32 // starting, serving, draining
+	handingOver atomic.Bool  // another run of this edge takes the dialogs over
+	lastNoPorts atomic.Int64 // instant, 0 for never
 
 	reload sync.Mutex
 	bg     sync.WaitGroup
@@ -154,6 +158,9 @@ func New(p Parts) (*Edge, error) {
 	if err := e.certs.load(p.Config); err != nil {
 		return nil, err
 	}
+	if e.relay, err = openRelay(p.Config, media.Options{Net: p.Net, OnEvent: e.mediaEvent}); err != nil {
+		return nil, err
+	}
 	e.readopt(p.Adopted)
 	return e, nil
 }
@@ -161,7 +168,16 @@ func New(p Parts) (*Edge, error) {
 // Open binds every socket or none; a port that is taken is named.
 func (e *Edge) Open(ctx context.Context) (err error) {
 	e.layer, err = transport.Open(ctx, e.transportOptions(e.parts.Config), sink{e})
+	if err != nil {
+		e.closeRelay()
+	}
 	return err
+}
+
+func (e *Edge) closeRelay() {
+	if e.relay != nil {
+		e.relay.Close()
+	}
 }
 
 func shardCount(n int) int {
@@ -176,7 +192,7 @@ func numberLimits(l configs.NumberLimits) ratelimit.Limits {
 }
 
 // Serve carries calls over the sockets that Open has bound until ctx ends, then drains: new calls are refused while
-// those in progress finish, for at most drain_timeout.
+// those in progress finish, for at most drain_timeout, and anchored ones for at most media.drain_timeout.
 func (e *Edge) Serve(ctx context.Context) error {
 	defer e.gateways.Close()
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -201,6 +217,7 @@ func (e *Edge) Serve(ctx context.Context) error {
 	for _, s := range e.shards {
 		s.close()
 	}
+	e.closeRelay()
 	return err
 }
 
@@ -211,25 +228,50 @@ func ended(err error) error {
 	return err
 }
 
+// HandOver makes the next drain a planned restart: it waits for calls that are
+// being set up, and leaves dialogs and their media to the next run, which opens
+// the same ports.
+func (e *Edge) HandOver() { e.handingOver.Store(true) }
+
 // drain waits until the last call has ended and the last request is answered.
 func (e *Edge) drain(ctx context.Context) {
 	e.state.Store(draining)
-	limit := e.world.Load().config.Edge.DrainTimeout
-	e.log.Info("draining: new calls are refused, calls in progress finish", "in_progress", e.metrics.InFlight.Value(), "dialogs", e.metrics.Dialogs.Value(), "at_most", limit)
+	c := e.world.Load().config
+	e.log.Info("draining: new calls are refused, calls in progress finish", "in_progress", e.metrics.InFlight.Value(), "dialogs", e.metrics.Dialogs.Value(), "at_most", c.Edge.DrainTimeout)
+	if e.until(ctx, c.Edge.DrainTimeout, e.busy) {
+		return
+	}
+	if e.anchors() {
+		e.log.Info("draining: anchored calls finish", "calls", e.relay.Sessions(), "at_most", c.Media.DrainTimeout)
+		if e.until(ctx, c.Media.DrainTimeout-c.Edge.DrainTimeout, e.anchors) {
+			return
+		}
+	}
+	e.log.Warn("drain timeout: calls in progress are left behind", "in_progress", e.metrics.InFlight.Value(), "dialogs", e.metrics.Dialogs.Value())
+}
+
+// until waits until nothing is going on any more; false when the time is up.
+func (e *Edge) until(ctx context.Context, limit time.Duration, goingOn func() bool) bool {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for e.busy() {
+	for goingOn() {
 		select {
 		case <-deadline.C:
-			e.log.Warn("drain timeout: calls in progress are left behind", "in_progress", e.metrics.InFlight.Value())
-			return
+			return false
 		case <-tick.C:
 		case <-ctx.Done():
-			return
+			return true
 		}
 	}
+	return true
+}
+
+// anchors says whether media of calls still runs through this edge, and this run
+// of it is to see to their end.
+func (e *Edge) anchors() bool {
+	return e.relay != nil && !e.handingOver.Load() && e.relay.Sessions() > 0
 }
 
 // busy says whether calls are up, or transactions wait for an answer.
@@ -238,7 +280,7 @@ func (e *Edge) busy() bool {
 		return true
 	}
 	for _, s := range e.shards {
-		if s.busy() {
+		if s.busy(!e.handingOver.Load()) {
 			return true
 		}
 	}
@@ -344,6 +386,9 @@ func (e *Edge) Reload(c *configs.Edge) error {
 	if err := sameListeners(old.config, c); err != nil {
 		return err
 	}
+	if err := e.sameMedia(old.config, c); err != nil {
+		return err
+	}
 	w, err := e.compile(c, old)
 	if err != nil {
 		return err
@@ -358,6 +403,19 @@ func (e *Edge) Reload(c *configs.Edge) error {
 	}
 	e.gateways.Install(w.set)
 	e.world.Store(w)
+	return nil
+}
+
+// sameMedia refuses what only a restart can change about the relay.
+func (e *Edge) sameMedia(a, b *configs.Edge) error {
+	x, y := a.Media, b.Media
+	x.OnInactivity, x.DrainTimeout, y.OnInactivity, y.DrainTimeout = "", 0, "", 0
+	switch {
+	case e.relay == nil && b.AnchorsAny():
+		return errors.New("calls are to be anchored, and no relay is open: restart the edge for that (it drains first)")
+	case e.relay != nil && x != y:
+		return errors.New("media has changed in address, ports or inactivity: restart the edge for that (it drains first)")
+	}
 	return nil
 }
 

@@ -20,6 +20,7 @@ type exchange struct {
 	source   netip.AddrPort
 	toCaller bool
 	of       callID // whose dialog it is in, zero for a request of our own
+	cseq     uint32
 	branch   branch
 	client   uint64
 	down     transport.Flow
@@ -58,7 +59,7 @@ func (x *exchange) broken(s *shard, f transport.Flow, now call.Instant) {
 // exchange carries one in-dialog request other than INVITE and ACK.
 func (s *shard) exchange(f transport.Flow, m *message.Message, w *world, p *passage, key, id uint64, now call.Instant) {
 	s.exchanges++
-	x := &exchange{world: w, trunk: p.trunk, method: m.Method, source: f.Peer, toCaller: p.token.Direction == token.ToCaller}
+	x := &exchange{world: w, trunk: p.trunk, method: m.Method, source: f.Peer, toCaller: p.token.Direction == token.ToCaller, cseq: m.CSeq}
 	s.adopt(x, key, id, back(f, &m.Via))
 	x.via = m.Via.Port
 	s.current = x
@@ -142,24 +143,30 @@ func (s *shard) respondExchange(x *exchange, code int) {
 }
 
 func (s *shard) relayExchange(x *exchange, m *message.Message, code int) {
+	to := token.ToCallee
+	if x.toCaller {
+		to = token.ToCaller
+	}
 	if code == 503 {
+		s.offerRefused(x.of, to, x.cseq)
 		// Section 16.7 step 6: the other end is out of service, this edge is not.
 		s.respondExchange(x, 500)
 		return
 	}
+	body := s.bodyBack(x.of, to, x.trunk, m)
 	if x.toCaller {
 		// The response comes from the trunk's side and goes inside.
-		s.out = s.inward(x.trunk, m, x.raw, x.source, s.out[:0])
+		s.out = s.inward(x.trunk, m, x.raw, x.source, body, s.out[:0])
 	} else {
-		s.out = s.upstream(x.world, x.trunk, m, nil, x.flow.Listener, s.out[:0])
+		s.out = s.upstream(x.world, x.trunk, m, nil, body, x.flow.Listener, s.out[:0])
 	}
 	s.lastExchange(x)
 }
 
 // inward is a response of the trunk's side as the inside gets it; raw is the
 // request it answers, and source is where that came from.
-func (s *shard) inward(t *trunk, m *message.Message, raw []byte, source netip.AddrPort, dst []byte) []byte {
-	e := message.Edit{PopVia: true, MaxForwards: -1}
+func (s *shard) inward(t *trunk, m *message.Message, raw []byte, source netip.AddrPort, body, dst []byte) []byte {
+	e := message.Edit{PopVia: true, MaxForwards: -1, Body: body}
 	if t != nil {
 		e.Strip = t.stripIn
 		if t.hide {

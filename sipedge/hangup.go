@@ -14,6 +14,7 @@ type tooLong struct{ log, text string }
 var (
 	overDuration = tooLong{"call is over its longest duration", "call duration limit"}
 	overSession  = tooLong{"call was not refreshed within its session timer", "session timer expired"}
+	overSilence  = tooLong{"call has had no media for too long", "no media"}
 )
 
 // hangUp sends a BYE to both sides, as each would get it from the other

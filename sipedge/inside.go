@@ -34,6 +34,8 @@ type passage struct {
 	push   []byte // Route values put on top
 	strict bool   // the last Route becomes the Request-URI (section 16.4)
 	trunk  *trunk
+	media  *anchor
+	body   []byte // new body, nil to leave it
 }
 
 // inDialog routes a request with a To tag by its token alone: no state is
@@ -48,6 +50,7 @@ func (s *shard) inDialog(f transport.Flow, m *message.Message, w *world, key, id
 	}
 	if m.Method == message.ACK {
 		if code == 0 {
+			s.mediaInside(f, m, w, &p)
 			s.forwardAck(f, m, w, &p)
 		}
 		return // an ACK is never answered; without a token it ends one of our own finals
@@ -73,6 +76,10 @@ func (s *shard) inDialog(f transport.Flow, m *message.Message, w *world, key, id
 		return
 	}
 	s.noteCSeq(&p, m)
+	if code, reason := s.mediaInside(f, m, w, &p); code != 0 {
+		s.answer(f, m, code, reason, nil)
+		return
+	}
 	if m.Method == message.INVITE {
 		s.reinvite(f, m, w, &p, key, id, now)
 		return
@@ -324,7 +331,7 @@ func (s *shard) speaksSIP(at netip.AddrPort, w *world, p *passage) bool {
 func (s *shard) insideEdit(f transport.Flow, m *message.Message, w *world, p *passage, b *branch) message.Edit {
 	e := message.Edit{
 		URI: p.uri, PushVia: s.via(w, p.next.listener, b), Received: f.Peer, MaxForwards: hops(m),
-		DropRoutes: p.drop, DropAllRoutes: p.all,
+		DropRoutes: p.drop, DropAllRoutes: p.all, Body: p.body,
 	}
 	if len(p.push) > 0 {
 		e.PushRoute = p.push

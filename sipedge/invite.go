@@ -56,6 +56,8 @@ type invite struct {
 	decidedAt call.Instant // when the decision stood
 	dialogue  inDialog
 	trace     trace
+	media     *anchor // until it is answered
+	badSDP    bool    // refused for what its SDP says
 
 	inflight bool // counts in the edge's load
 	entered  bool // counts in the trunk's concurrency
@@ -164,6 +166,8 @@ func (s *shard) shrink(inv *invite) {
 // release gives back what the call still counts against.
 func (s *shard) release(inv *invite) {
 	s.unhold(inv)
+	s.closeMedia(inv.media)
+	inv.media = nil
 	if inv.inflight {
 		inv.inflight = false
 		s.edge.metrics.InFlight.Add(-1)

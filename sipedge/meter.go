@@ -31,7 +31,8 @@ func (m *meter) fault() { m.faults.Add(1) }
 func Words() observe.Words {
 	return observe.Words{
 		Because: append(routing.Reasons(),
-			becauseNumberLimit, becauseCallerLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseOverload, becauseDialogs, becausePanic),
+			becauseNumberLimit, becauseCallerLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseOverload, becauseDialogs,
+			becauseMediaPorts, becauseSDP, becausePanic),
 		Outcomes: append(profile.OutcomeNames(), append(refusalWords, string(becausePanic))...),
 		Results:  []string{resultAnswered, resultSilent, resultStalled, resultUnreachable, resultFailed, resultRejected, resultRang},
 		Panics:   []string{"shard", "admin"},

@@ -44,10 +44,11 @@ func (s *shard) forwardInside(inv *invite, i int) {
 
 // relayInside forwards a response to a re-INVITE; nothing of it is ours to change.
 func (s *shard) relayInside(inv *invite, m *message.Message, code int) {
+	body := s.bodyBack(inv.id, inv.dialogue.token.Direction, inv.trunk, m)
 	if inv.dialogue.token.Direction == token.ToCaller {
-		s.out = s.inward(inv.trunk, m, inv.raw, inv.source, s.out[:0])
+		s.out = s.inward(inv.trunk, m, inv.raw, inv.source, body, s.out[:0])
 	} else {
-		s.out = s.upstream(inv.world, inv.trunk, m, nil, inv.flow.Listener, s.out[:0])
+		s.out = s.upstream(inv.world, inv.trunk, m, nil, body, inv.flow.Listener, s.out[:0])
 	}
 	if code < 200 {
 		inv.last = s.keep(inv.last, s.out)
@@ -76,6 +77,7 @@ func (s *shard) finishInside(inv *invite, m *message.Message, ef call.Effect) {
 	case ef.Ending == call.Canceled:
 		code = 487
 	}
+	s.offerRefused(inv.id, inv.dialogue.token.Direction, m.CSeq)
 	tag := s.tagFor(m)
 	s.out = m.AppendReply(s.out[:0], code, message.ReasonPhrase(code), tag[:], inv.source, nil)
 	inv.last = s.keep(inv.last, s.out)

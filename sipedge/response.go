@@ -79,7 +79,8 @@ func (s *shard) relay(inv *invite, ef call.Effect, m *message.Message, now call.
 	if ef.Code >= 200 {
 		t.Answered = uint32(wall.Unix())
 	}
-	s.out = s.upstream(inv.world, inv.trunk, m, &swap{l.token, &t, m.FromTag, s.refresher(inv, m)}, inv.flow.Listener, s.out[:0])
+	add := s.refresher(inv, m)
+	s.out = s.upstream(inv.world, inv.trunk, m, &swap{l.token, &t, m.FromTag, add}, s.legBody(inv, m), inv.flow.Listener, s.out[:0])
 	if ef.Code < 200 {
 		inv.last = s.keep(inv.last, s.out)
 	}
@@ -94,8 +95,8 @@ func (s *shard) relay(inv *invite, ef call.Effect, m *message.Message, now call.
 // upstream is a response as the caller's side gets it: our Via off, the caller's
 // token in the place of the callee's (section 16.7 step 8), and nothing of the
 // inside that the trunk should not see.
-func (s *shard) upstream(w *world, t *trunk, m *message.Message, sw *swap, listener uint8, dst []byte) []byte {
-	e := message.Edit{PopVia: true, MaxForwards: -1}
+func (s *shard) upstream(w *world, t *trunk, m *message.Message, sw *swap, body []byte, listener uint8, dst []byte) []byte {
+	e := message.Edit{PopVia: true, MaxForwards: -1, Body: body}
 	if t != nil {
 		e.Strip = t.stripOut
 	}
@@ -190,7 +191,7 @@ func (s *shard) relayKept(inv *invite) {
 	if err := s.spare.Parse(inv.kept); err != nil {
 		panic("sipedge: a response that was read once cannot be read again: " + err.Error())
 	}
-	s.out = s.upstream(inv.world, inv.trunk, &s.spare, nil, inv.flow.Listener, s.out[:0])
+	s.out = s.upstream(inv.world, inv.trunk, &s.spare, nil, s.legBody(inv, &s.spare), inv.flow.Listener, s.out[:0])
 }
 
 // answer is the final response of an ending that is not a gateway's own.
@@ -203,5 +204,5 @@ func (inv *invite) answer(e call.Ending) profile.Answer {
 	case call.GatewaysFailed:
 		inv.outcome = profile.GatewaysFailed
 	}
-	return inv.trunk.profile.Final(inv.outcome)
+	return inv.final()
 }

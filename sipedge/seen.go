@@ -50,9 +50,14 @@ func (s *shard) about(id callID, from ladder.Actor) {
 	}
 }
 
-// aboutTx is about for a timer or a lost connection.
+// aboutCall is about for what was not begun by a message.
+func (s *shard) aboutCall(id callID, now call.Instant) {
+	s.at, s.pending, s.call = now, nil, id
+}
+
+// aboutTx is aboutCall for a timer or a lost connection.
 func (s *shard) aboutTx(tx transaction, now call.Instant) {
-	s.at, s.pending, s.call = now, nil, callID{}
+	s.aboutCall(callID{}, now)
 	switch tx := tx.(type) {
 	case *invite:
 		s.call = tx.id

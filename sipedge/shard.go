@@ -32,6 +32,7 @@ type shard struct {
 	timers    deadlines
 	exchanges int // in-dialog transactions in servers, re-INVITEs too
 	dialogs   map[callID]*dialog
+	media     map[callID]*anchor
 	ended     endings
 
 	alarm   *time.Timer
@@ -47,6 +48,7 @@ type shard struct {
 	token    []byte
 	contact  []byte
 	plain    []byte
+	body     []byte
 	patched  []byte
 	users    []*challenge.User
 	owners   []*trunk
@@ -71,6 +73,8 @@ func newShard(e *Edge, seed maphash.Seed) *shard {
 		clients: map[uint64]client{},
 		tombs:   tombs{at: map[uint64]tomb{}},
 		dialogs: map[callID]*dialog{},
+		media:   map[callID]*anchor{},
+		body:    make([]byte, 0, bufferSize),
 		ended:   endings{at: map[callID]call.Instant{}},
 		alarmAt: call.Never,
 	}
@@ -221,11 +225,12 @@ func (s *shard) keep(buf, b []byte) []byte {
 // callID names one call for CDRs and route tokens.
 type callID = records.CallID
 
-// busy says whether the shard has calls, or requests of others, under way.
-func (s *shard) busy() bool {
+// busy says whether the shard has dialogs, when they count, or requests of others
+// under way.
+func (s *shard) busy(withDialogs bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.dialogs) > 0 {
+	if withDialogs && len(s.dialogs) > 0 {
 		return true
 	}
 	for _, tx := range s.servers {
@@ -238,9 +243,13 @@ func (s *shard) busy() bool {
 	return false
 }
 
-// close stops the shard's alarm.
+// close stops the shard's alarm, and writes down whom the ports of its calls are
+// locked to.
 func (s *shard) close() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.alarm.Stop()
-	s.mu.Unlock()
+	for _, a := range s.media {
+		s.keepMedia(a)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/speakops/sipedge/sipedge/call"
+	"github.com/speakops/sipedge/sipedge/media/quality"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
 	"github.com/speakops/sipedge/sipedge/transport"
@@ -48,14 +49,20 @@ func (s *shard) stray(f transport.Flow, m *message.Message, raw [branchRaw]byte,
 	up.Proto = w.listeners[up.Listener].proto
 	old, t := s.tokenIn(m, w)
 	if t == nil {
-		s.out = s.upstream(w, w.trunkOf(up, nil), m, nil, up.Listener, s.out[:0])
+		trunk := w.trunkOf(up, nil)
+		s.out = s.upstream(w, trunk, m, nil, s.hiddenBody(trunk, m), up.Listener, s.out[:0])
 	} else {
 		seal := *t
 		seal.Direction, seal.Hop, seal.HopProto = token.ToCallee, f.Peer, uint8(f.Proto)
 		if m.Status >= 200 {
 			seal.Answered = uint32(s.edge.wall(now).Unix())
 		}
-		s.out = s.upstream(w, w.trunkByHash[t.Trunk], m, &swap{old, &seal, m.FromTag, nil}, up.Listener, s.out[:0])
+		trunk := w.trunkByHash[t.Trunk]
+		body := s.hiddenBody(trunk, m)
+		if a := s.media[t.Call]; a != nil && len(m.Body) > 0 {
+			body = s.plainBody(a, quality.Callee, m)
+		}
+		s.out = s.upstream(w, trunk, m, &swap{old, &seal, m.FromTag, nil}, body, up.Listener, s.out[:0])
 	}
 	s.respond(up, below.Port, s.out)
 }

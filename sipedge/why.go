@@ -27,6 +27,8 @@ var sentences = map[routing.Because]string{
 	becauseOverload:       "messages wait too long, or as many calls as may be set up at once are: limits.overload",
 	becauseCallerLimit:    "too many calls from this caller: limits.per_caller",
 	"not_in_fleet":        "the fleet does not count on this edge: cutoverctl edges says what it waits for",
+	becauseMediaPorts:     "no media ports are left: media.ports",
+	becauseSDP:            "the SDP cannot be read, or asks for what the policy forbids: the log says which",
 	becauseDialogs:        "as many calls as an edge can remember are up",
 	becausePanic:          "a bug of this program: the log has its stack",
 	"over_rate":           "more calls per second than the trunk's limits allow",

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/speakops/sipedge/sipedge/admin"
+	"github.com/speakops/sipedge/sipedge/media"
 	"github.com/speakops/sipedge/sipedge/observe"
 )
 
 // Sources is what Prometheus may ask an edge.
 func (e *Edge) Sources() observe.Sources {
-	return observe.Sources{
+	from := observe.Sources{
 		Drops: e.drops,
 		Messages: func(yield func(direction, transport string, n uint64)) {
 			if e.state.Load() == starting {
@@ -34,6 +35,30 @@ func (e *Edge) Sources() observe.Sources {
 		Numbers:    e.parts.Table.Len,
 		TableAge:   e.tableAge,
 		ClockError: func() time.Duration { return e.clock.Now().Width() / 2 },
+	}
+	if e.relay != nil {
+		from.Media, from.MediaCalls, from.MediaPorts = e.mediaPackets, e.relay.Sessions, e.mediaPorts
+	}
+	return from
+}
+
+func (e *Edge) mediaPorts() (p observe.MediaPorts) {
+	p.Used, p.Resting, p.All = e.relay.Ports()
+	return p
+}
+
+// mediaPackets yields what became of the packets at the relay, and of offers for
+// which there were no ports.
+func (e *Edge) mediaPackets(yield func(result string, n uint64)) {
+	c := &e.relay.Counters
+	for _, x := range []struct {
+		result string
+		n      uint64
+	}{
+		{"relayed", c.Relayed.Load()}, {"stranger", c.Stranger.Load()}, {"unanswered", c.Unanswered.Load()}, {"malformed", c.Malformed.Load()},
+		{"nowhere", c.Nowhere.Load()}, {"unsent", c.Unsent.Load()}, {"no_ports", c.NoPorts.Load()},
+	} {
+		yield(x.result, x.n)
 	}
 }
 
@@ -63,6 +88,9 @@ func (e *Edge) Health() (r admin.Report) {
 	if age := e.tableAge(); age > staleAfter && age < 365*24*time.Hour {
 		r.Degraded = append(r.Degraded, admin.Reason{Because: "table_age",
 			Detail: "Redis has not confirmed the table for " + age.Round(time.Second).String() + "; known numbers are served, unknown ones are sent elsewhere after " + w.routing.MaxAge.String()})
+	}
+	if at := e.lastNoPorts.Load(); at != 0 && time.Duration(int64(e.now())-at) < time.Minute {
+		r.Degraded = append(r.Degraded, admin.Reason{Because: string(becauseMediaPorts), Detail: media.ErrNoPorts.Error()})
 	}
 	for id, r2 := range w.routes {
 		dark := len(r2.hops) > 0

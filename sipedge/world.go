@@ -73,6 +73,8 @@ type trunk struct {
 	plan         e164.Plan
 	limits       *ratelimit.Limiter
 	hide         bool
+	anchor       bool // its media runs through this edge, unless the route says otherwise
+	nat          bool
 	sessionTimer bool // insert
 	identity     bool
 	routingNum   bool
@@ -106,6 +108,7 @@ type route struct {
 	rules    call.Rules
 	reaping  call.Rules // the same, for trunks whose profile has late answers ended
 	listener int        // -1: by protocol
+	media    string     // anchor, direct, or "" as the trunk says
 	hops     []*hop
 }
 

@@ -163,6 +163,9 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	g.Go(func() error { return fleet.Run(inner) })
 	g.Go(func() error { return r.obey(inner) })
 	g.Go(func() error { return shares.Run(inner, edge.Doors) })
+	serving, leave := context.WithCancel(ctx)
+	defer leave()
+	g.Go(func() error { return handOver(inner, edge, leave) })
 	g.Go(func() error { return tuneMemoryFor(inner, table) })
 	views.run(inner, g)
 	g.Go(func() error {
@@ -183,7 +186,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		if h.ready != nil {
 			h.ready(edge)
 		}
-		return edge.Serve(ctx)
+		return edge.Serve(serving)
 	})
 	err = g.Wait()
 	log.Info("stopped")
@@ -320,6 +323,21 @@ func (r *reloader) welcome(cfg *configs.Edge) error {
 		err = r.tokens(tokens)
 	}
 	return err
+}
+
+// handOver ends this run on SIGUSR2 for the next one: dialogs and the ports of
+// their media are left in the journal, and taken over by whoever starts then.
+func handOver(ctx context.Context, edge *sipedge.Edge, leave func()) error {
+	usr2 := make(chan os.Signal, 1)
+	signal.Notify(usr2, syscall.SIGUSR2)
+	defer signal.Stop(usr2)
+	select {
+	case <-ctx.Done():
+	case <-usr2:
+		edge.HandOver()
+		leave()
+	}
+	return nil
 }
 
 // obey reloads on SIGHUP; what went wrong is in the log.

@@ -221,7 +221,7 @@ func (h *H) Another(addr string, edits ...string) *H {
 	h.T.Helper()
 	other := *h
 	other.who = "edge2"
-	other.Config = load(h.T, append([]string{EdgeAddr, addr, "id: edge-1", "id: edge-2"}, edits...))
+	other.Config = load(h.T, append([]string{EdgeAddr, addr, "id: edge-1", "id: edge-2", `address: "192.0.2.1",`, `address: "` + netip.MustParseAddrPort(addr).Addr().String() + `",`}, edits...))
 	other.CDRs, other.Decisions, other.Log, other.Kept = new(Lines), new(Lines), new(bytes.Buffer), new(records.Memory)
 	other.StartAt(addr)
 	return &other

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"errors"
 	"hash/maphash"
 	"net/netip"
 	"sync"
@@ -68,6 +69,23 @@ func (s *Session) SetCallee(callee Side) {
 		callee.Addr = s.side[quality.Callee].Addr // its ports are bound
 	}
 	s.side[quality.Callee] = callee
+}
+
+// refusals are the errors that lie in a description and not in the relay.
+var refusals = [...]error{
+	sdp.ErrTooLarge, sdp.ErrNotSDP, sdp.ErrBadMedia, sdp.ErrNoConnection,
+	sdp.ErrName, sdp.ErrMulticast, sdp.ErrLoopback, sdp.ErrPrivate, sdp.ErrOwn, sdp.ErrPort,
+}
+
+// IsRefusal says whether an error lies in a description, and not in the relay or
+// its host.
+func IsRefusal(err error) bool {
+	for _, r := range refusals {
+		if errors.Is(err, r) {
+			return true
+		}
+	}
+	return false
 }
 
 // Offered says whether the last offer of an end was made with this key.

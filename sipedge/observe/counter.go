@@ -83,6 +83,9 @@ func (t *Table) Row(name string) *Row {
 // Inc counts one word.
 func (r *Row) Inc(word string) { r.n[r.table.index[word]].Inc() }
 
+// Add counts a word n times.
+func (r *Row) Add(word string, n uint64) { r.n[r.table.index[word]].Add(n) }
+
 // Value is what a word has come to.
 func (r *Row) Value(word string) uint64 { return r.n[r.table.index[word]].Value() }
 

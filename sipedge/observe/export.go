@@ -22,6 +22,9 @@ type Sources struct {
 	Drops       func(yield func(reason string, n uint64)) // messages dropped before a shard saw them
 	RecordsLost func(yield func(log string, n uint64))    // lines and entries that found no room
 	Messages    func(yield func(direction, transport string, n uint64))
+	Media       func(yield func(result string, n uint64)) // packets at the relay, nil without one
+	MediaCalls  func() int
+	MediaPorts  func() MediaPorts
 	GatewayUp   func(yield func(gateway string, up bool))
 	Misrouted   func() uint64                                         // INVITEs sent to a gateway of another side than was decided
 	CertExpiry  func(yield func(listener string, left time.Duration)) // of the listeners' certificates
@@ -132,6 +135,9 @@ func (r *registrar) tables(m *Metrics) {
 	r.table(nameRefusals, "Calls refused, by trunk and outcome.", m.refusals, KeyTrunk, KeyOutcome)
 	r.table(nameAnswers, "Final responses to INVITEs, by trunk and code.", m.answers, KeyTrunk, KeyCode)
 	r.table(nameAttempts, "Attempts at gateways, by gateway and result.", m.attempts, KeyGateway, labelResult)
+	r.table(nameOneWay, "Anchored calls in which an end was not heard while the other one talked, by trunk and who was not heard.", m.oneWay, KeyTrunk, labelNotHeard)
+	r.table(nameStreams, "Directions of finished audio streams, by trunk and how they sounded.", m.sound, KeyTrunk, labelSound)
+	r.table(nameHeard, "Packets of finished audio streams, by trunk and what became of them.", m.heard, KeyTrunk, labelResult)
 	// Panics are shown at zero too: an alarm on their rate needs the series to
 	// be there before the first one.
 	r.counter(namePanics, "Panics caught, by the place that caught them.", func(o metric.Int64Observer) {
@@ -161,6 +167,7 @@ func (r *registrar) sources(from Sources) {
 	if from.RecordsLost != nil {
 		r.labelled(nameRecordsLost, "Records that found no room, by log.", labelLog, from.RecordsLost)
 	}
+	r.media(from)
 	if from.Messages != nil {
 		r.counter(nameMessages, "SIP messages, by direction and transport.", func(o metric.Int64Observer) {
 			from.Messages(func(direction, transport string, n uint64) {
@@ -198,6 +205,26 @@ func (r *registrar) sources(from Sources) {
 	}
 	r.seconds(nameTableAge, "Time since the store last confirmed the table.", from.TableAge)
 	r.seconds(nameClockError, "Half the width of the interval of store time.", from.ClockError)
+}
+
+func (r *registrar) media(from Sources) {
+	if from.Media != nil {
+		r.labelled(nameMediaPackets, "Packets at the media relay, by what became of them.", labelResult, from.Media)
+	}
+	if from.MediaCalls != nil {
+		r.gauge(nameMediaCalls, "Calls whose media runs through this edge.", func(o metric.Int64Observer) { o.Observe(int64(from.MediaCalls())) })
+	}
+	if from.MediaPorts != nil {
+		r.gauge(nameMediaPorts, "Pairs of media ports, by state.", func(o metric.Int64Observer) {
+			p := from.MediaPorts()
+			for _, s := range []struct {
+				state string
+				n     int
+			}{{"used", p.Used}, {"resting", p.Resting}, {"free", p.All - p.Used - p.Resting}} {
+				o.Observe(int64(s.n), metric.WithAttributes(attribute.String(KeyState, s.state)))
+			}
+		})
+	}
 }
 
 func (r *registrar) labelled(name, help, label string, read func(yield func(string, uint64))) {

@@ -18,6 +18,7 @@ type Words struct {
 // path and safe for concurrent use.
 type Metrics struct {
 	calls, refusals, answers, attempts *Table
+	oneWay, sound, heard               *Table
 	panics                             *Row
 
 	InFlight Gauge // INVITEs without a final answer
@@ -27,6 +28,7 @@ type Metrics struct {
 	SetupTime     *Histogram // INVITE to 2xx
 	PostDialDelay *Histogram // INVITE to the first 18x relayed
 	QueueDelay    *Histogram // a message's wait for its shard
+	MediaJitter   *Histogram // mean over a stream
 
 	start time.Time
 }
@@ -42,20 +44,32 @@ func NewMetrics(w Words) *Metrics {
 		refusals:      newTable(w.Outcomes),
 		answers:       newTable(codeWords),
 		attempts:      newTable(w.Results),
+		oneWay:        newTable(endWords),
+		sound:         newTable(soundWords),
+		heard:         newTable(heardWords),
 		panics:        newTable(w.Panics).Row(""),
 		SetupTime:     newHistogram(setupBounds),
 		PostDialDelay: newHistogram(setupBounds),
 		QueueDelay:    newHistogram(queueBounds),
+		MediaJitter:   newHistogram(queueBounds),
 		start:         time.Now(),
 	}
 }
 
 // Trunk is what is counted for one trunk.
-type Trunk struct{ calls, refusals, answers *Row }
+type Trunk struct {
+	calls, refusals, answers *Row
+	oneWay, sound, heard     *Row
+	jitter                   *Histogram
+}
 
 // Trunk returns a trunk's counters; keep them with the trunk.
 func (m *Metrics) Trunk(id routing.TrunkID) *Trunk {
-	return &Trunk{m.calls.Row(string(id)), m.refusals.Row(string(id)), m.answers.Row(string(id))}
+	name := string(id)
+	return &Trunk{
+		m.calls.Row(name), m.refusals.Row(name), m.answers.Row(name),
+		m.oneWay.Row(name), m.sound.Row(name), m.heard.Row(name), m.MediaJitter,
+	}
 }
 
 // Decided counts one decision by its reason.

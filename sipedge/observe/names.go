@@ -12,6 +12,14 @@ const (
 	namePanics      = "sipedge.panics"
 	nameRecordsLost = "sipedge.records.lost"
 
+	nameOneWay       = "sipedge.media.one_way"
+	nameStreams      = "sipedge.media.streams"
+	nameHeard        = "sipedge.media.heard"
+	nameMediaPackets = "sipedge.media.packets"
+	nameMediaCalls   = "sipedge.media.calls"
+	nameMediaPorts   = "sipedge.media.ports"
+	nameMediaJitter  = "sipedge.media.jitter"
+
 	nameInFlight   = "sipedge.in_flight"
 	nameHeld       = "sipedge.held"
 	nameDialogs    = "sipedge.dialogs"
@@ -32,6 +40,8 @@ const (
 	labelWhere     = "where"
 	labelResult    = "result"
 	labelListener  = "listener"
+	labelNotHeard  = "not_heard"
+	labelSound     = "sound"
 
 	// Other takes the place of a word or a name outside the fixed sets.
 	Other = "other"

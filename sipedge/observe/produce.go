@@ -23,6 +23,7 @@ func (h *histograms) Produce(context.Context) ([]metricdata.ScopeMetrics, error)
 		{nameSetupTime, "From INVITE to its 2xx.", h.m.SetupTime},
 		{namePostDialDelay, "From INVITE to the first 18x relayed.", h.m.PostDialDelay},
 		{nameQueueDelay, "How long a message waited for its shard.", h.m.QueueDelay},
+		{nameMediaJitter, "Mean jitter of one direction of an audio stream.", h.m.MediaJitter},
 	} {
 		out = append(out, metricdata.Metrics{
 			Name: x.name, Description: x.help, Unit: "s",

@@ -103,6 +103,14 @@ type Description struct {
 // when it is hidden.
 const maxTexts = 16
 
+// Addr is the first connection address, invalid when there is none.
+func (d *Description) Addr() netip.Addr {
+	if d.session.IsValid() || len(d.Media) == 0 {
+		return d.session
+	}
+	return d.Media[0].Addr
+}
+
 // text remembers an address as it was written.
 func (d *Description) text(b []byte) {
 	if d.count == maxTexts || len(b) < 4 {
