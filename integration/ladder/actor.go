@@ -161,7 +161,7 @@ func summary(b []byte) string {
 		return code
 	}
 	method, uri, ok := strings.Cut(line, " ")
-	if !ok {
+	if !ok || b[0]&0xc0 == 0x80 { // RTP is no message
 		return ""
 	}
 	if method == "INVITE" {

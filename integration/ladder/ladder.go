@@ -62,6 +62,7 @@ type H struct {
 	who    string
 	ladder *Lines
 	actors map[netip.AddrPort]*Actor
+	phones []*Phone
 	stop   context.CancelFunc
 	done   chan error
 }
@@ -186,6 +187,9 @@ func (h *H) Stop() {
 	for _, a := range h.actors {
 		a.close()
 	}
+	for _, p := range h.phones {
+		p.conn.Close()
+	}
 	synctest.Wait()
 	h.sane()
 	h.saw()
@@ -208,6 +212,7 @@ func (h *H) Crash() {
 	h.T.Helper()
 	patience := h.Config.Edge.DrainTimeout
 	h.Config.Edge.DrainTimeout = 0
+	h.Edge.HandOver()
 	h.stop()
 	<-h.done
 	h.Config.Edge.DrainTimeout = patience

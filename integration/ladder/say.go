@@ -21,6 +21,14 @@ type Call struct {
 
 // Invite calls a number; lines are added to the head of the INVITE.
 func (a *Actor) Invite(number string, lines ...string) *Call {
+	c := a.call(number, lines...)
+	a.SendRaw(c.Invite)
+	wait()
+	return c
+}
+
+// call is a call whose INVITE is written and not sent.
+func (a *Actor) call(number string, lines ...string) *Call {
 	a.calls++
 	c := &Call{
 		A: a, ID: fmt.Sprintf("%s-%d@%s", a.Name, a.calls, a.Addr.Addr()), Number: number,
@@ -28,8 +36,6 @@ func (a *Actor) Invite(number string, lines ...string) *Call {
 	}
 	sdp := "v=0\r\no=- 1 1 IN IP4 " + a.Addr.Addr().String() + "\r\ns=-\r\nc=IN IP4 " + a.Addr.Addr().String() + "\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0\r\n"
 	c.Invite = c.Text("INVITE", fmt.Sprintf("sip:%s@%s", number, EdgeAddr), c.branch, "", append(lines, "Contact: "+a.contact("caller")), sdp)
-	a.SendRaw(c.Invite)
-	wait()
 	return c
 }
 

@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"slices"
 	"strings"
 
 	windows "github.com/speakops/sipedge/sipedge/observe/ladder"
@@ -9,6 +10,9 @@ import (
 // What crosses the wire without a call that it could be shown with, by the test
 // it happens in.
 var unseen = map[string]string{
+	"TestAnchoredCallOutlivesARestart":       "the memory of the last run is gone",
+	"TestAnotherEdgeAnchorsWithTheNextOffer": "the memory of the edge that was there before is gone",
+	"TestDrainLetsAnchoredCallsFinish":       "the memory of the last run is gone",
 	"TestAnotherEdgeTakesTheBye":             "the memory of the edge that was there before is gone",
 	"TestRestartAndTheInviteAgain":           "the memory of the last run is gone",
 	"TestRestartMidDialog":                   "the memory of the last run is gone",
@@ -70,6 +74,26 @@ func (h *H) saw() {
 		if missing := n - kept[id]; missing < 0 || missing > refused[id] {
 			h.T.Errorf("%d messages of %s crossed the wire, its ladder has %d", n, id, kept[id])
 		}
+	}
+}
+
+// noted wants lines that begin like this between the arrows of the only call, in
+// this order, each once.
+func (h *H) noted(want ...string) {
+	h.T.Helper()
+	calls, _ := h.Ladders.List(windows.Filter{Limit: 2})
+	if len(calls) != 1 {
+		h.T.Fatalf("want one call, got %d", len(calls))
+	}
+	l, _ := h.Ladders.Find(calls[0].Call)
+	var got []string
+	for _, s := range l.Steps {
+		if strings.Contains(s.Note, "audio") || strings.Contains(s.Note, "media") {
+			got = append(got, s.Note)
+		}
+	}
+	if !slices.EqualFunc(got, want, strings.HasPrefix) {
+		h.T.Errorf("noted %q, want %q", got, want)
 	}
 }
 
