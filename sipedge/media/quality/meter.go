@@ -83,9 +83,8 @@ func (m *Meter) Packet(h *rtp.Header, b []byte, at time.Duration) {
 	pt := h.PayloadType
 	word, bit := pt>>6, uint64(1)<<(pt&63)
 	m.heard[word] |= bit
-	fresh := m.seq.note(h.SequenceNumber)
 	switch {
-	case fresh == duplicate:
+	case m.seq.note(h.SequenceNumber) == duplicate:
 		return
 	case m.events[word]&bit != 0:
 		m.telephone(h.Timestamp)
@@ -100,9 +99,8 @@ func (m *Meter) Packet(h *rtp.Header, b []byte, at time.Duration) {
 		m.codec.note(pt)
 	}
 	m.last = at
-	if fresh != late {
-		m.jitter.note(h.Timestamp, m.rate(pt), at)
-	}
+	// In the order of arrival, which need not be that of sending (section 6.4.1).
+	m.jitter.note(h.Timestamp, m.rate(pt), at)
 }
 
 // descriptor says whether a payload is so much smaller than others of its
