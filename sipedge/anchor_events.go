@@ -86,7 +86,6 @@ func (s *shard) anchorAlone(f transport.Flow, w *world, p *passage) (*anchor, er
 		return nil, err
 	}
 	a.alone, a.pos = true, -1
-	a.session.Up()
 	s.timers.set(a, max(s.edge.now(), call.Instant(time.Unix(int64(p.token.Expires), 0).Sub(s.edge.epoch))))
 	return a, nil
 }

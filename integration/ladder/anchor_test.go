@@ -176,6 +176,9 @@ func TestAnchoredLateOffer(t *testing.T) {
 		s.b.To = netip.MustParseAddrPort("192.0.2.1:30000") // nothing is known yet
 		c.AckWith(ok, s.a.SDP())
 		s.b.Told(s.s1.Want("ACK"))
+		if kept := s.Kept.Live(time.Now()); len(kept) != 1 || len(kept[0].Media) < 60 {
+			s.T.Errorf("an edge that is killed now leaves %+v to its next run", kept)
+		}
 		s.a.TalkTo(s.b, time.Second)
 		s.HangUp(c, s.s1)
 		s.free()

@@ -259,6 +259,27 @@ func TestAnEndBehindNAT(t *testing.T) {
 	moved.hears("found you", toA)
 }
 
+// Behind NAT, RTCP is believed from where the RTP comes from, and never first.
+func TestRTCPBehindNATFollowsTheRTP(t *testing.T) {
+	r := lab(t, func(o *Options) { o.Window = time.Hour })
+	s, a, b := session(t, r, true), newPhone(t), newPhone(t)
+	toA, toB := talk(t, s, a, b, true)
+	report := []byte{0x80, 201, 0, 1, 0, 0, 0, 1}
+	elsewhere, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 4)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer elsewhere.Close()
+	elsewhere.WriteToUDPAddrPort(report, netip.AddrPortFrom(home, toA+1))
+	counted(t, "strangers", r.Counters.Stranger.Load, 1)
+	a.says("me", toA)
+	b.hears("me", toB)
+	elsewhere.WriteToUDPAddrPort(report, netip.AddrPortFrom(home, toA+1))
+	counted(t, "strangers", r.Counters.Stranger.Load, 2)
+	a.sends(report, toA+1)
+	counted(t, "relayed", r.Counters.Relayed.Load, 2)
+}
+
 func TestTheWindowOfNATIsShort(t *testing.T) {
 	l := latch{}
 	l.set(netip.MustParseAddrPort("192.168.1.5:4000"), false, true, 5*time.Second)
