@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/speakops/sipedge/routing"
+	"github.com/speakops/sipedge/sipedge/records"
 )
 
 // DefaultDrift is how far apart two clocks are assumed to run, in parts per
@@ -33,6 +34,7 @@ type Clock struct {
 	machine Machine
 	drift   int64 // parts per billion
 	path    string
+	files   records.Files
 
 	hearing sync.Mutex // one sample at a time
 	belief  atomic.Pointer[belief]
@@ -49,6 +51,8 @@ type Options struct {
 	Drift int
 	// Path is the file that carries the clock over a restart, "" for none.
 	Path string
+	// Files is where Path lies; nil: the kernel's file system.
+	Files records.Files
 	// Jumped is told of a reading that contradicts what was believed; nil: nobody.
 	Jumped func(Jump)
 }
@@ -68,7 +72,10 @@ func New(o Options) (*Clock, error) {
 	if o.Drift <= 0 {
 		o.Drift = DefaultDrift
 	}
-	c := &Clock{machine: o.Machine, drift: int64(o.Drift) * 1000, path: o.Path, tell: o.Jumped}
+	if o.Files == nil {
+		o.Files = records.Disk{}
+	}
+	c := &Clock{machine: o.Machine, drift: int64(o.Drift) * 1000, path: o.Path, files: o.Files, tell: o.Jumped}
 	if !c.machine.Synchronised() {
 		c.drift *= 2
 	}

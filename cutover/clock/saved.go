@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
+
+	"github.com/speakops/sipedge/sipedge/records"
 )
 
 // saved is a belief on disk: its hull, so that a restart neither loses nor
@@ -37,7 +39,7 @@ func (c *Clock) Save() error {
 	if err != nil {
 		return err
 	}
-	return replace(c.path, append(text, '\n'))
+	return replace(c.files, c.path, append(text, '\n'))
 }
 
 // resume takes up what an earlier life of this boot saved. Another boot's boot
@@ -46,9 +48,9 @@ func (c *Clock) resume() error {
 	if c.path == "" {
 		return nil
 	}
-	text, err := os.ReadFile(c.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	text, err := readAll(c.files, c.path)
+	if err == nil && len(text) == 0 {
+		return nil // there was none
 	}
 	var s saved
 	if err == nil {
@@ -67,23 +69,47 @@ func (c *Clock) resume() error {
 	return nil
 }
 
+// readAll is what a file holds, nothing when there is none.
+func readAll(files records.Files, name string) ([]byte, error) {
+	there, err := files.List(filepath.Dir(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if _, is := there[filepath.Base(name)]; err != nil || !is {
+		return nil, err // opening would make it
+	}
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Size()
+	text := make([]byte, size)
+	if err == nil && size > 0 {
+		_, err = io.ReadFull(io.NewSectionReader(f, 0, size), text)
+	}
+	return text, errors.Join(err, f.Close())
+}
+
 // replace writes a file beside name, forces it to disk and renames it over name.
-func replace(name string, text []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+func replace(files records.Files, name string, text []byte) error {
+	fresh := name + ".new"
+	f, err := files.Open(fresh)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(text)
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.WriteAt(text, 0)
+	}
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = files.Rename(fresh, name)
+	}
+	if err != nil {
+		_ = files.Remove(fresh)
 		return err
 	}
-	return os.Rename(f.Name(), name)
+	return files.SyncDir(filepath.Dir(name))
 }

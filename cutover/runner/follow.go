@@ -65,6 +65,7 @@ func (r *Runner) begin() error {
 }
 
 func (r *Runner) take(e cutover.Edge) {
+	e = r.breaks.edge(e)
 	r.edge = e
 	if e.Idle() {
 		r.idle = e

@@ -4,8 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io/fs"
-	"os"
+	"io"
 	"path/filepath"
 
 	"github.com/speakops/sipedge/cutover"
@@ -17,7 +16,8 @@ const maxFormer = 8
 
 func (p *paper) formerFile() string { return filepath.Join(p.dir, "former.json") }
 
-// remember keeps the report of an identity that is over.
+// remember keeps the report of an identity that is over. It is on the disk when
+// this returns: the journal it was made from goes away next.
 func (p *paper) remember(r cutover.Report) error {
 	all, err := p.former()
 	if err != nil {
@@ -29,19 +29,43 @@ func (p *paper) remember(r cutover.Report) error {
 		return err
 	}
 	temp := p.formerFile() + ".new"
-	if err := os.WriteFile(temp, text, 0o640); err != nil {
+	f, err := p.files.Open(temp)
+	if err != nil {
 		return err
 	}
-	return os.Rename(temp, p.formerFile())
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.WriteAt(text, 0)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := p.files.Rename(temp, p.formerFile()); err != nil {
+		return err
+	}
+	return p.files.SyncDir(p.dir)
 }
 
 func (p *paper) former() ([]cutover.Report, error) {
-	text, err := os.ReadFile(p.formerFile())
-	if errors.Is(err, fs.ErrNotExist) {
+	names, err := p.files.List(p.dir)
+	if err != nil {
+		return nil, err
+	}
+	size, is := names[filepath.Base(p.formerFile())]
+	if !is {
 		return nil, nil
 	}
+	f, err := p.files.Open(p.formerFile())
+	if err != nil {
+		return nil, err
+	}
+	text := make([]byte, size)
+	_, err = io.ReadFull(io.NewSectionReader(f, 0, size), text)
 	var all []cutover.Report
-	if err == nil {
+	if err = errors.Join(err, f.Close()); err == nil {
 		err = json.Unmarshal(text, &all)
 	}
 	return all, err

@@ -43,6 +43,9 @@ func (r *Runner) grant(ctx context.Context, store timekeeper, wish cutover.Effec
 	asking, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	err := r.ask(asking, store, wish)
+	if err == nil {
+		r.poke() // what came of it, the store knows
+	}
 	var pending *ledger.PendingError
 	var blocked cutover.Blocked
 	if err != nil && ctx.Err() == nil && !errors.As(err, &pending) && !errors.As(err, &blocked) {
@@ -54,7 +57,6 @@ func (r *Runner) grant(ctx context.Context, store timekeeper, wish cutover.Effec
 // ask takes a step of the store's.
 func (r *Runner) ask(ctx context.Context, store timekeeper, wish cutover.Effect) error {
 	chain, g := r.opts.Chain, r.edge.Generation
-	defer r.poke() // whatever came of it, the store knows
 	switch w := wish.(type) {
 	case cutover.Ack:
 		_, err := chain.Ack(ctx, g, r.edge.Self, w.ID)

@@ -8,12 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/speakops/sipedge/cutover/ledger"
+	"github.com/speakops/sipedge/sipedge/records"
 )
 
 // mirror copies the store's journal to this edge's disk, entry by entry: the
@@ -21,10 +20,11 @@ import (
 // JSON Lines; when it grows beyond mirrorMost it is set aside once, and the one
 // before that goes.
 type mirror struct {
-	path string
-	file *os.File
-	last string // id of the last entry that is in it
-	size int64
+	files records.Files
+	path  string
+	file  records.File
+	last  string // id of the last entry that is in it
+	size  int64
 }
 
 const (
@@ -51,14 +51,19 @@ func (l *Line) Entry() ledger.Entry {
 
 // openMirror finds out how far the copy got. A last line that a crash left
 // unfinished is cut off; it comes again.
-func openMirror(dir string) (*mirror, error) {
-	m := &mirror{path: filepath.Join(dir, "store-journal.jsonl")}
-	f, err := os.OpenFile(m.path, os.O_RDWR|os.O_CREATE, 0o640)
+func openMirror(dir string, files records.Files) (*mirror, error) {
+	m := &mirror{files: files, path: filepath.Join(dir, "store-journal.jsonl")}
+	f, err := files.Open(m.path)
 	if err != nil {
 		return nil, err
 	}
+	size, err := f.Size()
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
 	whole := int64(0)
-	r := bufio.NewReaderSize(f, 1<<20)
+	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 1<<20)
 	for {
 		text, err := r.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
@@ -75,7 +80,7 @@ func openMirror(dir string) (*mirror, error) {
 		whole += int64(len(text))
 		m.last = l.ID
 	}
-	if err := errors.Join(f.Truncate(whole), func() error { _, err := f.Seek(whole, io.SeekStart); return err }()); err != nil {
+	if err := f.Truncate(whole); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
@@ -85,7 +90,7 @@ func openMirror(dir string) (*mirror, error) {
 
 // copying follows the store's journal until ctx ends.
 func (r *Runner) copying(ctx context.Context) error {
-	m, err := openMirror(r.opts.Dir)
+	m, err := openMirror(r.opts.Dir, r.opts.Files)
 	if err != nil {
 		r.said.once(r.log, "journal's copy", err)
 		return nil
@@ -143,10 +148,10 @@ func (m *mirror) room(more int64) error {
 	if m.size == 0 || m.size+more <= mirrorMost {
 		return nil
 	}
-	if err := os.Rename(m.path, m.path+".1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := m.files.Rename(m.path, m.path+".1"); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(m.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
+	f, err := m.files.Open(m.path)
 	if err != nil {
 		return err
 	}

@@ -74,6 +74,7 @@ type Runner struct {
 	said    said
 	lonely  time.Time // since when nobody has told of a chain
 	leave   atomic.Bool
+	breaks  breaks // tests only
 }
 
 // View is what this edge last saw of the chain.

@@ -149,7 +149,7 @@ func TestTheStoresJournalIsCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "a whole copy", func() bool {
-		m, err := openMirror(edges[1].dir)
+		m, err := openMirror(edges[1].dir, edges[1].opts.Files)
 		if err != nil {
 			t.Fatal(err)
 		}
