@@ -34,6 +34,7 @@ type Edge struct {
 	Waits      Waits                 // what the last answer of the store waited for
 
 	leaving  time.Time // zero when it stays; no call is taken from then on
+	ending   bool      // the store says that this identity is over, and the disk does not yet
 	checking Inspect   // under way; its Revision is nil for none
 	writing  *Entry    // on its way to the disk
 	seq      uint64    // of writing
@@ -44,7 +45,7 @@ type Edge struct {
 // Serves says that INVITEs may be taken: a body containing this identity is
 // journaled here, and the identity is not over (rule 12).
 func (e *Edge) Serves() bool {
-	return e.Pair.Committed.Has(e.Self) && !e.Left && !e.Off && e.leaving.IsZero()
+	return e.Pair.Committed.Has(e.Self) && !e.Left && !e.Off && !e.ending && e.leaving.IsZero()
 }
 
 // Idle says that nothing is on its way to the disk: what e says, the journal says.

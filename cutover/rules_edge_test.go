@@ -234,3 +234,34 @@ func TestRule12AnIdentityThatIsOverComesBackAsAnother(t *testing.T) {
 		t.Errorf("%s, serving %v", b.edge.Self, b.serving)
 	}
 }
+
+// The word that an edge is off is acted on at once: others may agree without it
+// from then on, whether or not its disk takes the entry.
+func TestRule05WhoIsOffTakesNoCallsEvenWithoutADisk(t *testing.T) {
+	e, s, _ := armed(t)
+	s.Pending = nil
+	if !e.Serves() {
+		t.Fatal("it does not serve to begin with")
+	}
+	seen := s.Seen("")
+	seen.Off = []MemberID{e.Self}
+	e, out := e.Step(seen, routing.Exactly(noon))
+	p, said := first[Publish](out)
+	keep, _ := first[Keep](out)
+	if !said || p.Serving || e.Serves() {
+		t.Fatalf("declared off, and it serves: %s", kinds(out))
+	}
+	e, _ = e.Step(JournalFailed{keep.Seq, "no space left"}, routing.Exactly(noon))
+	if e, out = e.Step(seen, routing.Exactly(noon)); kinds(out) != "Keep" || e.Serves() {
+		t.Errorf("with a full disk: %s, serves %t", kinds(out), e.Serves())
+	}
+	// And also while another entry is on its way.
+	e, s, x := armed(t)
+	e, _ = e.Step(s.Seen(""), routing.Exactly(noon))
+	e, _ = e.Step(Ready{x.ID}, routing.Exactly(noon))
+	seen = s.Seen("")
+	seen.Off = []MemberID{e.Self}
+	if e, out = e.Step(seen, routing.Exactly(noon)); e.Serves() || kinds(out) != "Publish" {
+		t.Errorf("while an entry is written: %s, serves %t", kinds(out), e.Serves())
+	}
+}

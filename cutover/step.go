@@ -55,20 +55,26 @@ func (e Edge) leaves(out ...Effect) (Edge, []Effect) {
 
 func (e Edge) seen(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 	e.Waits = waits(s)
+	// Rule 5: the word that an edge is off is never taken back, so it is true in
+	// whatever generation it is read. Others may agree without this edge from now
+	// on, so no call is taken even if the disk does not take the entry.
+	var out []Effect
+	if slices.Contains(s.Off, e.Self) && !e.ending && !e.Off {
+		e.ending = true
+		out = []Effect{e.publish()}
+	}
 	if e.writing != nil {
 		if e.failed {
 			e.failed = false
-			return e, []Effect{Keep{e.seq, *e.writing}}
+			out = append(out, Keep{e.seq, *e.writing})
 		}
-		return e, nil
+		return e, out
 	}
 	if e.Off {
 		return e, []Effect{Retire{over}}
 	}
-	// Rule 5: the word that an edge is off is never taken back, so it is true in
-	// whatever generation it is read.
 	if slices.Contains(s.Off, e.Self) {
-		return e.keep(Entry{Kind: KindOff})
+		return e.keep(Entry{Kind: KindOff}, out...)
 	}
 	switch {
 	case s.Changed:
@@ -98,7 +104,8 @@ func (e Edge) recovered(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 	// Nothing is committed without a member but when it was declared off (rule 3),
 	// or when its journal lost what it had promised. Either way it is over.
 	if own := e.Pair.Committed; own.Has(e.Self) && s.Committed.number() > own.Number && !e.broken.breaks(removeAny|naive|anyBase) {
-		return e.keep(Entry{Kind: KindOff})
+		e.ending = true
+		return e.keep(Entry{Kind: KindOff}, e.publish())
 	}
 	if !e.leaving.IsZero() && !e.Left {
 		return e.leaves()
