@@ -117,6 +117,11 @@ type Report struct {
 	Over       bool         `json:"over,omitempty"` // by its own journal this identity is declared off
 	// Stopped is when it left, by its own journal: it took no calls since.
 	Stopped time.Time `json:"stopped,omitzero"`
+
+	// Latest is the latest that this edge's clock may have been when it reported,
+	// and so the latest it can have answered by; zero when it knows no time. It is
+	// no evidence for the recovery, but for who reads the store's clock after it.
+	Latest time.Time `json:"-"`
 }
 
 // shows says that the journal has id prepared, or learned that it is committed.

@@ -35,10 +35,16 @@ const (
 
 // hear takes a sample. jump is how far two clocks that disagree lie apart, 0
 // when the sample fits what was believed.
-func (b *belief) hear(r Reading, asked int64, heard local, drift int64) (next *belief, jump time.Duration) {
-	sample := r.heard(asked, heard.boot, drift)
+// nil says that nothing is known yet.
+func (b *belief) hear(r Reading, asked, heard local, drift int64) (next *belief, jump time.Duration) {
+	sample := r.heard(asked, heard, drift)
 	next = &belief{now: sample, epoch: r.Epoch, heard: heard}
 	if b == nil {
+		// Whoever comes up after a failover does not know the clock before, by which
+		// others still answer, or have answered what the new one has not reached.
+		if !r.Settled {
+			return nil, 0
+		}
 		return next, 0
 	}
 	for _, f := range b.former {

@@ -98,17 +98,20 @@ func (c *Clock) Now() routing.Interval {
 }
 
 // Mark is a local instant, to be taken before a reading is asked for.
-type Mark struct{ boot int64 }
+type Mark struct{ at local }
 
 // Mark reads the local clock.
-func (c *Clock) Mark() Mark { return Mark{read(c.machine).boot} }
+func (c *Clock) Mark() Mark { return Mark{read(c.machine)} }
 
 // Hear takes a reading asked for at asked and heard now.
 func (c *Clock) Hear(r Reading, asked Mark) {
 	c.hearing.Lock()
 	defer c.hearing.Unlock()
 	old := c.belief.Load()
-	next, jump := old.hear(r, asked.boot, read(c.machine), c.drift)
+	next, jump := old.hear(r, asked.at, read(c.machine), c.drift)
+	if next == nil {
+		return
+	}
 	c.belief.Store(next)
 	if jump == 0 {
 		return

@@ -400,3 +400,35 @@ func BenchmarkNow(b *testing.B) {
 		_ = c.Now()
 	}
 }
+
+// A virtual machine that its host did not run while an answer was on its way has
+// waited longer than its boot clock says.
+func TestAPauseDuringAReadingIsCovered(t *testing.T) {
+	m := newBox()
+	c := newClock(t, m, "")
+	c.Hear(Reading{Store: storeStart, Epoch: "a", Settled: true}, c.Mark())
+	m.pass(time.Second)
+	asked := c.Mark()
+	answer := storeStart.Add(time.Second)
+	m.wall = m.wall.Add(3 * time.Second)
+	c.Hear(Reading{Store: answer, Epoch: "a", Settled: true}, asked)
+	for _, truth := range []time.Time{answer, answer.Add(3 * time.Second)} {
+		if !holds(c, truth) {
+			t.Errorf("%v is possible and not in %v", truth, c.Now())
+		}
+	}
+}
+
+// Whoever comes up while a new store is not settled knows no time: others answer
+// by the clock before, which this edge has never read.
+func TestAnUnsettledClockTellsANewcomerNothing(t *testing.T) {
+	c := newClock(t, newBox(), "")
+	c.Hear(Reading{Store: storeStart, Epoch: "b"}, c.Mark())
+	if c.Status().Known {
+		t.Fatalf("a newcomer believes an unsettled clock: %v", c.Now())
+	}
+	c.Hear(Reading{Store: storeStart, Epoch: "b", Settled: true}, c.Mark())
+	if !holds(c, storeStart) || c.Status().Error > time.Millisecond {
+		t.Errorf("a settled clock is not believed: %+v", c.Status())
+	}
+}

@@ -45,17 +45,20 @@ type Reading struct {
 	// Epoch names the clock that was read: another one after a failover or a
 	// restart of the store.
 	Epoch string
-	// Settled says that every edge of the fleet has read that clock: the store's
-	// generation is recovered, which takes a report of each member, and an edge
-	// reads the clock before it reports. A store without a chain has nobody to
-	// wait for and is always settled.
+	// Settled says that every edge of the fleet has read that clock, and that it is
+	// past all that any of them may have answered by another: the store's generation
+	// is recovered, which takes a report of each member; an edge reads the clock
+	// before it reports, and reports the latest its interval reaches. A store
+	// without a chain has nobody to wait for and is always settled.
 	Settled bool
 }
 
 // heard is the track a reading proves, at the local reading it was heard. TIME
-// counts whole microseconds, so up to one more may have passed.
-func (r Reading) heard(asked, heard, drift int64) track {
+// counts whole microseconds, so up to one more may have passed; and a machine
+// that was paused meanwhile has waited longer than its boot clock says.
+func (r Reading) heard(asked, heard local, drift int64) track {
 	s := r.Store.UnixNano()
-	trip := max(heard-asked, 0)
-	return track{ref: heard, lo: s, hi: s + trip + slipped(trip, drift) + int64(time.Microsecond)}
+	mono, wall := heard.apart(asked)
+	trip := max(heard.boot-asked.boot, 0) + max(mono, wall, 0)
+	return track{ref: heard.boot, lo: s, hi: s + trip + slipped(trip, drift) + int64(time.Microsecond)}
 }

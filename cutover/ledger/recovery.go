@@ -78,7 +78,7 @@ func (l *Ledger) Report(ctx context.Context, r cutover.Report, seen Head) error 
 	if r.Prepared != nil {
 		prepared, number = string(r.Prepared.ID), strconv.FormatUint(r.Prepared.Number, 10)
 	}
-	_, _, err = l.run(ctx, request{step: reportStep, generation: r.Generation, args: []any{string(r.Member), string(text), seen.String(), prepared, number}})
+	_, _, err = l.run(ctx, request{step: reportStep, generation: r.Generation, args: []any{string(r.Member), string(text), seen.String(), prepared, number, micros(r.Latest)}})
 	return err
 }
 

@@ -358,3 +358,49 @@ func TestRule3NothingCommitsWithoutAWitness(t *testing.T) {
 		}
 	})
 }
+
+// Whoever reads a new store's clock for the first time must not believe it before
+// it is past all that others have answered by the old one.
+func TestAClockIsSettledWhenItIsPastAllAnswers(t *testing.T) {
+	everywhere(t, func(t *testing.T, l *Ledger, rdb *redis.Client) {
+		r := first(t, l, edgeA, edgeB)
+		s := l.Sampler()
+		defer s.Close()
+		if got := must[Sample](t)(s.Sample(ctx)); !got.Settled {
+			t.Fatalf("a chain that nobody reported to is not settled: %+v", got)
+		}
+		forgetLife(t, rdb)
+		g := begins(t, l, 2)
+		ahead := must[Sample](t)(s.Sample(ctx)).Store.Add(500 * time.Millisecond)
+		for _, m := range []cutover.MemberID{edgeA, edgeB} {
+			report := cutover.Report{Member: m, Generation: g, Committed: r}
+			if m == edgeA {
+				report.Latest = ahead
+			}
+			if err := l.Report(ctx, report, Head{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := l.Recover(ctx, g, ""); err != nil {
+			t.Fatal(err)
+		}
+		if got := must[Sample](t)(s.Sample(ctx)); got.Settled || !got.Recovered {
+			t.Fatalf("at %v, with an answer by %v: %+v", got.Store, ahead, got)
+		}
+		eventually(t, "the clock is settled", func() bool {
+			got := must[Sample](t)(s.Sample(ctx))
+			if got.Settled && !got.Store.After(ahead) {
+				t.Fatalf("settled at %v, before %v", got.Store, ahead)
+			}
+			return got.Settled
+		})
+	})
+}
+
+// forgetLife makes a store look like another life of the server.
+func forgetLife(t testing.TB, rdb *redis.Client) {
+	t.Helper()
+	if err := rdb.HSet(ctx, prefix+":chain:{chain}:state", "replid", "another").Err(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -17,7 +17,10 @@ type Sample struct {
 	History    string             // the server's replication id: another one may be another clock
 	Generation cutover.Generation // zero where none was begun
 	Recovered  bool
-	Empty      bool // no chain: there is nobody whose report could be missing
+	// Settled says that the generation is recovered and its clock past all that
+	// any edge may have answered by another (see cutover.Report.Latest).
+	Settled bool
+	Empty   bool // no chain: there is nobody whose report could be missing
 }
 
 // Sampler reads the store's clock on a connection of its own and without
@@ -57,7 +60,7 @@ func (s *Sampler) Sample(ctx context.Context) (Sample, error) {
 	if err != nil && !errors.As(err, &unrecovered) && !errors.As(err, &empty) {
 		return Sample{}, err
 	}
-	return Sample{a.at("now"), a.text["replid"], a.generation(), a.text["recovered"] == "1", empty != nil}, nil
+	return Sample{a.at("now"), a.text["replid"], a.generation(), a.text["recovered"] == "1", a.text["settled"] == "1", empty != nil}, nil
 }
 
 // Close gives the connection back.

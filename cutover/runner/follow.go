@@ -212,5 +212,5 @@ func (t timekeeper) ReadClock(ctx context.Context) (clock.Reading, error) {
 	if b := t.r.promised.Load(); b != nil && b.Above(s.Generation) && !s.Empty {
 		return clock.Reading{}, errZombie
 	}
-	return clock.Reading{Store: s.Store, Epoch: s.History, Settled: s.Recovered || s.Empty}, nil
+	return clock.Reading{Store: s.Store, Epoch: s.History, Settled: s.Settled || s.Empty}, nil
 }

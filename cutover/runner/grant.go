@@ -79,6 +79,9 @@ func (r *Runner) ask(ctx context.Context, store timekeeper, wish cutover.Effect)
 		if err := r.vouch(ctx, w.Report.Generation); err != nil {
 			return err
 		}
+		if r.opts.Clock.Status().Known {
+			w.Report.Latest = r.opts.Clock.Now().Latest
+		}
 		return chain.Report(ctx, w.Report, r.view.Load().Head)
 	case cutover.Recover:
 		_, err := chain.Recover(ctx, w.Generation, "")

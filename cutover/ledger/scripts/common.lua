@@ -151,6 +151,7 @@ local function begin(number, nonce)
   set('nonce', nonce)
   set('replid', life.replid)
   set('recovered', '0')
+  set('shown', '')
   set('journal_seq', '0')
   begun, recovered = true, false
   journal('generation', {'generation', state.generation, 'nonce', nonce, 'replid', life.replid, 'after', get('journal_id')})

@@ -4,7 +4,8 @@
 --
 -- ARGV  1, 2 the generation promised  3 edge  4 the report  5 head of the
 --       store's journal as the edge last saw it  6 the revision it has prepared
---       ('' for none)  7 its number
+--       ('' for none)  7 its number  8 the latest that the edge's clock may have
+--       been, in us, by which it has answered ('' when it knows no time)
 
 local refused = standing(true) or damage()
 if refused then return refused end
@@ -29,6 +30,7 @@ if call('HGET', K.reports, edge) == ARGV[4] then return answer('ok', 'repeated',
 if call('HEXISTS', K.reports, edge) == 0 and call('HLEN', K.reports) >= MOST_REPORTS then return answer('full', 'what', 'reports', 'most', MOST_REPORTS) end
 journal('reported', {'edge', edge, 'head', ARGV[5], 'report', ARGV[4]})
 call('HSET', K.reports, edge, ARGV[4])
+if ARGV[8] ~= '' and tonumber(ARGV[8]) > (tonumber(get('shown')) or 0) then set('shown', ARGV[8]) end
 evidence()
 save()
 return answer('ok')
