@@ -72,6 +72,13 @@ func (l *Ledger) List(ctx context.Context, id cutover.ListID) (cutover.List, err
 	return list, nil
 }
 
+// Reclaim brings the lists of a committed revision back to a store that has lost
+// them, and their numbers to the index; lists are those the caller has. A cutover
+// whose numbers are all there costs one call.
+func (l *Ledger) Reclaim(ctx context.Context, g cutover.Generation, rev *cutover.Revision, lists []cutover.List) error {
+	return l.claimAll(ctx, Proposal{Generation: g, Revision: rev, Lists: lists})
+}
+
 // claimAll claims the numbers of every cutover of a proposal.
 func (l *Ledger) claimAll(ctx context.Context, p Proposal) error {
 	for i := range p.Revision.Schedule {

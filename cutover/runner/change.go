@@ -9,6 +9,7 @@ import (
 
 	"github.com/speakops/sipedge/cutover"
 	"github.com/speakops/sipedge/cutover/ledger"
+	"github.com/speakops/sipedge/routing/feed"
 )
 
 // Change is what became of a revision a person asked for.
@@ -86,13 +87,16 @@ func (r *Runner) change(ctx context.Context, who, note string, e edit) (*Change,
 		if err != nil {
 			return nil, err
 		}
-		asked := ledger.Proposal{Generation: s.Generation, Previous: s.Committed, Revision: next, Lists: lists, Who: who, Note: note}
+		asked := ledger.Proposal{Generation: s.Generation, Previous: s.Committed, Revision: next, Lists: append(lists, r.paper.stock(next)...), Who: who, Note: note}
 		p, err := r.opts.Chain.Propose(ctx, asked)
 		var stale *ledger.StaleError
 		var pending *ledger.PendingError
+		var away *feed.AwayError
 		switch {
 		case errors.As(err, &stale), errors.As(err, &pending):
 			continue // another came first: once more, from what holds now
+		case errors.As(err, &away), ctx.Err() != nil:
+			return nil, &UnconfirmedError{next.ID, err} // only the reply may be lost
 		case err != nil:
 			return nil, err
 		}
@@ -119,7 +123,7 @@ func (r *Runner) ready(ctx context.Context) (ledger.Status, error) {
 		default:
 			return s, nil
 		}
-		if sleep(ctx, busy) != nil {
+		if sleep(ctx, r.opts.Poll) != nil {
 			return s, err
 		}
 	}

@@ -86,6 +86,7 @@ func (r *Runner) follow(ctx context.Context, store timekeeper) error {
 		r.saw(s, err, began)
 		if err == nil {
 			if r.leave.Swap(false) {
+				r.left = true
 				r.step(ctx, store, cutover.Leave{})
 			}
 			r.step(ctx, store, s.StoreSeen)
@@ -94,7 +95,9 @@ func (r *Runner) follow(ctx context.Context, store timekeeper) error {
 		r.look(ctx, store)
 		r.shorten()
 		wait := r.opts.Poll
-		if err == nil && (s.Pending != nil || !s.Recovered || r.inspect != nil || r.edge.Pair.Prepared != nil) {
+		// Whoever reports last to a new generation recovers it, so nobody need
+		// hurry while a report is missing, which may be for long.
+		if err == nil && s.Recovered && (s.Pending != nil || r.inspect != nil || r.edge.Pair.Prepared != nil) {
 			wait = busy
 		}
 		select {
@@ -157,7 +160,7 @@ func (r *Runner) look(ctx context.Context, store timekeeper) {
 
 // shorten writes the journal anew when it has grown long.
 func (r *Runner) shorten() {
-	if r.paper.Stats().Entries < rewriteAfter || !r.edge.Idle() {
+	if r.paper.Journal == nil || r.paper.Stats().Entries < rewriteAfter || !r.edge.Idle() {
 		return
 	}
 	if err := r.paper.rewrite(r.edge); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/speakops/sipedge/cutover"
 )
@@ -23,7 +24,7 @@ func (p *paper) remember(r cutover.Report) error {
 	if err != nil {
 		return err
 	}
-	all = append(all, r)
+	all = append(slices.DeleteFunc(all, func(o cutover.Report) bool { return o.Member == r.Member }), r)
 	text, err := json.Marshal(all[max(0, len(all)-maxFormer):])
 	if err != nil {
 		return err

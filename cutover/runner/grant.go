@@ -179,12 +179,19 @@ func NewRevisionID() cutover.RevisionID {
 	return cutover.RevisionID(hex.EncodeToString(b[:]))
 }
 
-// retire ends this identity and begins another.
+// retire ends this identity and begins another, unless the edge was told to leave
+// the fleet: it stays out until it is started again. What a full disk does not
+// take is tried again when the store is next seen.
 func (r *Runner) retire(why string) {
 	r.serving.Store(false)
-	err := r.paper.remember(r.idle.Report())
-	if err == nil {
-		err = r.paper.aside(errors.New(why))
+	if r.left {
+		return
+	}
+	var err error
+	if r.paper.Journal != nil { // nil: a try before came so far
+		if err = r.paper.remember(r.idle.Report()); err == nil {
+			err = r.paper.aside(errors.New(why))
+		}
 	}
 	if err == nil {
 		err = r.paper.open()
@@ -193,8 +200,10 @@ func (r *Runner) retire(why string) {
 		err = r.begin()
 	}
 	if err != nil {
-		r.log.Error("cutover: no new identity can be made; this edge takes no calls until it is restarted", "error", err)
+		r.said.once(r.log, "new identity", err)
+		return
 	}
+	r.said.over(r.log, "new identity")
 }
 
 // examine fetches the lists of a revision and checks it against this edge

@@ -105,6 +105,9 @@ func (p *paper) keep(e cutover.Entry, before cutover.Edge) error {
 	if err != nil {
 		return err
 	}
+	if p.Journal == nil {
+		return errors.New("there is no journal: a new one could not be made")
+	}
 	began := time.Now()
 	err = p.Append(text)
 	var doubt *journal.DoubtError

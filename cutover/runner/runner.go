@@ -74,6 +74,7 @@ type Runner struct {
 	said    said
 	lonely  time.Time // since when nobody has told of a chain
 	leave   atomic.Bool
+	left    bool   // told to leave, in this life of the process
 	breaks  breaks // tests only
 }
 
@@ -142,16 +143,18 @@ func (r *Runner) View() View { return *r.view.Load() }
 // Run takes part in the fleet until ctx ends.
 func (r *Runner) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	sampler := r.opts.Chain.Sampler()
+	// Two, for a report reads the clock too and must not wait for the other.
+	sampler, own := r.opts.Chain.Sampler(), r.opts.Chain.Sampler()
 	defer sampler.Close()
-	store := timekeeper{sampler, r}
+	defer own.Close()
 	g.Go(func() error {
-		r.opts.Clock.Follow(ctx, store, r.opts.SampleEvery, func(err error) { r.said.once(r.log, "clock", err) })
+		r.opts.Clock.Follow(ctx, timekeeper{sampler, r}, r.opts.SampleEvery, func(err error) { r.said.once(r.log, "clock", err) })
 		return nil
 	})
-	g.Go(func() error { return r.follow(ctx, store) })
+	g.Go(func() error { return r.follow(ctx, timekeeper{own, r}) })
 	g.Go(func() error { return r.beats(ctx) })
 	g.Go(func() error { return r.copying(ctx) })
+	g.Go(func() error { return r.stocking(ctx) })
 	g.Go(func() error { return r.testify(ctx) })
 	for _, h := range r.opts.Webhooks {
 		g.Go(func() error { return r.hooks(ctx, h) })
@@ -169,8 +172,9 @@ func nudge(c chan struct{}) {
 	}
 }
 
-// Leave takes this edge out of the fleet for good: it stops taking INVITEs,
-// journals that, and declares itself off. Its dialogs live on.
+// Leave takes this edge out of the fleet: it stops taking INVITEs, journals
+// that, and declares itself off. Its dialogs live on. It comes back, as somebody
+// else, when it is started again.
 func (r *Runner) Leave() {
 	r.leave.Store(true)
 	r.poke()
