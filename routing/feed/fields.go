@@ -22,6 +22,7 @@ const (
 	fieldNumberType       = "number_type"
 	fieldPortingState     = "porting_state"
 	fieldRoutingAuthority = "routing_authority"
+	fieldCurrentServing   = "current_serving_provider"
 	fieldOverride         = "override"
 	fieldOverrideFrom     = "override_from"
 	fieldOverrideUntil    = "override_until"
@@ -58,7 +59,7 @@ var vocabulary = []field{
 		},
 		func(n *routing.Number) string { return n.RoutingAuthority.String() }},
 	text("original_assignee", func(n *routing.Number) *routing.ProviderID { return &n.OriginalAssignee }),
-	text("current_serving_provider", func(n *routing.Number) *routing.ProviderID { return &n.CurrentServingProvider }),
+	text(fieldCurrentServing, func(n *routing.Number) *routing.ProviderID { return &n.CurrentServingProvider }),
 	text("losing_provider", func(n *routing.Number) *routing.ProviderID { return &n.LosingProvider }),
 	text("underlying_carrier", func(n *routing.Number) *routing.CarrierID { return &n.UnderlyingCarrier }),
 	text("customer_assignment", func(n *routing.Number) *routing.CustomerID { return &n.CustomerAssignment }),

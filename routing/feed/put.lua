@@ -3,7 +3,8 @@
 -- and the first write is one that a full or read-only store refuses.
 --
 -- KEYS  1 record  2 changes  3 meta  4 answers  5 order   (one partition)
--- ARGV  1 verb: put, delete, plan (a put that only says what it would do), or
+-- ARGV  1 verb: put, delete, plan (a put that only says what it would do),
+--         settle (a put of an existing record that may change who holds it), or
 --         restore and bury: a put and a delete that the store has forgotten
 --       2 public_number  3 operation ('' for none)  4 its fingerprint
 --       5 expected revision ('' for any, 'absent' for no live record); of a
@@ -164,6 +165,8 @@ if verb == 'delete' then
   return answer('deleted', revision)
 end
 
+if verb == 'settle' and not alive then return answer('absent', before) end
+
 local given = {}
 local pairs_given = 15 + 2 * tonumber(ARGV[15])
 for i = 16, pairs_given, 2 do given[ARGV[i]] = ARGV[i + 1] end
@@ -180,7 +183,7 @@ end
 
 if alive and verb ~= 'restore' then
   local authority = was.routing_authority or ''
-  if given.routing_authority and given.routing_authority ~= authority then
+  if verb ~= 'settle' and given.routing_authority and given.routing_authority ~= authority then
     return answer('authority', before, authority)
   end
   local from, to = was.porting_state or '', then_is('porting_state')

@@ -200,7 +200,7 @@ func (s *Store) call(c *change) (keys []string, args []any) {
 	p := Partition(c.number)
 	k := s.keys
 	keys = []string{k.record(c.number), k.changes(p), k.meta(p), k.answers(p), k.order(p)}
-	before := predecessors(c.state)
+	before := c.predecessors()
 	args = make([]any, 0, 15+len(c.set)+len(c.defaults))
 	args = append(args, c.verb, c.number.String(), c.operation, c.fingerprint(), c.expect.arg(), s.nonce,
 		s.opts.StreamLength, s.opts.Answers, s.opts.AnswersFor.Milliseconds(), s.opts.TombstoneFor.Milliseconds(),

@@ -16,15 +16,20 @@ import (
 var kinds = [...]routing.NumberType{routing.Local, routing.TollFree, routing.NumberTypeUnknown}
 
 // reach is, for each state that can be asked for, the states that may precede
-// it, as ",a,b,".
-var reach = func() map[string][len(kinds)]string {
+// it, as ",a,b,". By hand nothing is armed; orders do, on the papers they have.
+var (
+	reach        = reached("")
+	reachOfOrder = reached("of the order")
+)
+
+func reached(foc string) map[string][len(kinds)]string {
 	m := make(map[string][len(kinds)]string)
 	for to := range everyState {
 		var lists [len(kinds)]string
 		for i, kind := range kinds {
 			list := ","
 			for from := range everyState {
-				if (routing.Move{NumberType: kind, From: from, To: to}).Check() == nil {
+				if (routing.Move{NumberType: kind, From: from, To: to, FOC: foc}).Check() == nil {
 					list += from.String() + ","
 				}
 			}
@@ -33,7 +38,7 @@ var reach = func() map[string][len(kinds)]string {
 		m[to.String()] = lists
 	}
 	return m
-}()
+}
 
 // everyState yields each porting state that has a spelling.
 func everyState(yield func(routing.PortingState) bool) {
@@ -45,7 +50,12 @@ func everyState(yield func(routing.PortingState) bool) {
 	}
 }
 
-func predecessors(state string) [len(kinds)]string { return reach[state] }
+func (c *change) predecessors() [len(kinds)]string {
+	if c.verb == "settle" {
+		return reachOfOrder[c.state]
+	}
+	return reach[c.state]
+}
 
 // TransitionError refuses a step of porting_state that no port can take.
 type TransitionError struct {
