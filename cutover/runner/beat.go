@@ -36,8 +36,11 @@ type Beat struct {
 	Admin    string           `json:"admin,omitempty"` // where its API listens
 	Numbers  int              `json:"numbers"`
 	TableAge time.Duration    `json:"table_age_ns"`
-	Sides    map[string]int64 `json:"calls,omitempty"` // carried so far, by routing_authority
-	Gateways map[string]bool  `json:"gateways,omitempty"`
+	Sides    map[string]int64 `json:"calls,omitempty"`    // carried so far, by routing_authority
+	Gateways map[string]bool  `json:"gateways,omitempty"` // route/gateway -> alive; "route/" of a builtin one
+	Dialogs  int              `json:"dialogs,omitempty"`
+	Held     int              `json:"held,omitempty"`
+	Writer   bool             `json:"writer,omitempty"` // it may write number records
 }
 
 // beats tells the fleet of this edge every second, and at once when what is in

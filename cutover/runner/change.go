@@ -75,6 +75,15 @@ func (e *UnconfirmedError) Unwrap() error { return e.Err }
 // begin in it.
 type edit func(prev *cutover.Revision) (*cutover.Revision, []cutover.List, error)
 
+type nameKey struct{}
+
+// Named says which id the next revision asked for with this context is to have:
+// whoever writes it down beforehand can find out afterwards what became of it.
+// Every change needs a name of its own.
+func Named(ctx context.Context, id cutover.RevisionID) context.Context {
+	return context.WithValue(ctx, nameKey{}, id)
+}
+
 // change puts an edit before the fleet, again when another change came first,
 // and waits until it is armed or over. ctx bounds the wait.
 func (r *Runner) change(ctx context.Context, who, note string, e edit) (*Change, error) {
@@ -86,6 +95,9 @@ func (r *Runner) change(ctx context.Context, who, note string, e edit) (*Change,
 		next, lists, err := e(s.Committed)
 		if err != nil {
 			return nil, err
+		}
+		if id, ok := ctx.Value(nameKey{}).(cutover.RevisionID); ok {
+			next.ID = id // a try that was refused has left nothing of it
 		}
 		asked := ledger.Proposal{Generation: s.Generation, Previous: s.Committed, Revision: next, Lists: append(lists, r.paper.stock(next)...), Who: who, Note: note}
 		p, err := r.opts.Chain.Propose(ctx, asked)

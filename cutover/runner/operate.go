@@ -14,19 +14,61 @@ import (
 // Arm makes a cutover live. At is when authority goes to the other side; the
 // zero time arms it without an instant, for Flip to name one later.
 func (r *Runner) Arm(ctx context.Context, who string, id cutover.ID, list cutover.List, first routing.RoutingAuthority, at time.Time) (*Change, error) {
-	return r.change(ctx, who, "arm "+string(id), func(prev *cutover.Revision) (*cutover.Revision, []cutover.List, error) {
-		if prev.Cutover(id) != nil {
-			return nil, nil, fmt.Errorf("cutover %s is live already; move it, or cancel it first", id)
-		}
-		c := cutover.Cutover{ID: id, List: list.ID(), Count: list.Len(), First: first}
-		if !at.IsZero() {
-			c.Turns = []routing.Turn{{At: at, Authority: first.Other()}}
-		}
+	c := cutover.Cutover{ID: id, List: list.ID(), Count: list.Len(), First: first}
+	if !at.IsZero() {
+		c.Turns = []routing.Turn{{At: at, Authority: first.Other()}}
+	}
+	return r.Begins(ctx, who, c, list)
+}
+
+// Begins makes a cutover live as it is given. One that is live already and has
+// no step ahead takes the given steps behind its own.
+func (r *Runner) Begins(ctx context.Context, who string, c cutover.Cutover, list cutover.List) (*Change, error) {
+	return r.change(ctx, who, "arm "+string(c.ID), func(prev *cutover.Revision) (*cutover.Revision, []cutover.List, error) {
 		next := after(prev)
+		if was := next.Cutover(c.ID); was != nil {
+			if was.List != c.List || r.behind(was, r.opts.Clock.Now().Latest) < len(was.Turns) || len(was.Turns) == 0 || len(c.Turns) == 0 {
+				return nil, nil, fmt.Errorf("cutover %s is live already; move it, or cancel it first", c.ID)
+			}
+			was.Turns = append(slices.Clone(was.Turns), c.Turns...)
+			return next, nil, nil
+		}
 		next.Schedule = append(next.Schedule, c)
 		slices.SortFunc(next.Schedule, byID)
 		return next, []cutover.List{list}, nil
 	})
+}
+
+// Turn gives a live cutover another step ahead, in place of the one that is
+// there: to that authority at that instant, the zero time being as soon as the
+// fleet can.
+func (r *Runner) Turn(ctx context.Context, who, what string, id cutover.ID, to routing.RoutingAuthority, at time.Time) (*Change, error) {
+	return r.edit(ctx, who, what, id, func(c *cutover.Cutover, now time.Time) error {
+		behind := c.Turns[:r.behind(c, now)]
+		holder := c.First
+		if n := len(behind); n > 0 {
+			holder = behind[n-1].Authority
+		}
+		if holder == to {
+			return fmt.Errorf("cutover %s: %s holds the numbers already", id, to)
+		}
+		c.Turns = append(slices.Clone(behind), routing.Turn{At: at, Authority: to})
+		return nil
+	})
+}
+
+// In is the live cutover that a number is in, by what is committed here.
+func (r *Runner) In(n routing.PublicNumber) (cutover.ID, bool) {
+	rev := r.Pair().Committed
+	if rev == nil {
+		return "", false
+	}
+	for i := range rev.Schedule {
+		if l, ok := r.paper.list(rev.Schedule[i].List); ok && l.Contains(n) {
+			return rev.Schedule[i].ID, true
+		}
+	}
+	return "", false
 }
 
 // Cancel takes back every step that still lies ahead: authority stays with

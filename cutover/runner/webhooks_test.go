@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/speakops/sipedge/routing"
 )
 
@@ -108,6 +110,10 @@ func TestTheFirstCallOnTheNewSideIsNoted(t *testing.T) {
 	n := list.At(3)
 	edges[1].Carried(n, routing.Legacy, "too early")
 	until(t, "the flip", func() bool { return edges[1].holder(n) == "speakops" })
+	// What is told first must not keep back what is told later.
+	rdb := redis.NewClient(&redis.Options{Addr: s.addr()})
+	defer rdb.Close()
+	until(t, "the flip among the events", func() bool { return rdb.XLen(t.Context(), "speakops:chain:{chain}:events").Val() == 1 })
 	edges[1].Carried(n, routing.Legacy, "to the old side")
 	edges[1].Carried(n, routing.SpeakOps, "the first")
 	edges[1].Carried(n, routing.SpeakOps, "the second")

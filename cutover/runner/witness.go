@@ -169,5 +169,5 @@ func (r *Runner) say(ctx context.Context, n notice) error {
 	if err != nil {
 		return err
 	}
-	return r.opts.Chain.Tell(ctx, ledger.Event{Kind: n.what, Cutover: n.step.Cutover, Detail: string(text), Operation: operation})
+	return r.opts.Chain.Tell(ctx, ledger.Event{Kind: n.what, Cutover: n.step.Cutover, Detail: string(text), Operation: "tell/" + operation}) // the entry has the other name
 }
