@@ -32,6 +32,9 @@ type Sources struct {
 	Numbers     func() int           // numbers in the table
 	TableAge    func() time.Duration // since the store last confirmed the table
 	ClockError  func() time.Duration // half the width of the interval of store time
+	Revision    func() uint64        // of the fleet's schedule that is in force here
+	Serving     func() bool          // the fleet counts on this edge
+	Unresolved  func() bool          // a revision is prepared whose outcome is not known here
 }
 
 // Exporter serves the metrics to Prometheus.
@@ -202,6 +205,15 @@ func (r *registrar) sources(from Sources) {
 	}
 	if from.Numbers != nil {
 		r.gauge(nameNumbers, "Numbers in the table.", func(o metric.Int64Observer) { o.Observe(int64(from.Numbers())) })
+	}
+	if from.Revision != nil {
+		r.gauge(nameRevision, "Revision of the fleet's schedule in force on this edge.", func(o metric.Int64Observer) { o.Observe(int64(from.Revision())) })
+	}
+	if from.Serving != nil {
+		r.gauge(nameServing, "1 while the fleet counts on this edge.", func(o metric.Int64Observer) { o.Observe(oneIf(from.Serving())) })
+	}
+	if from.Unresolved != nil {
+		r.gauge(nameUnresolved, "1 while a revision is prepared here whose outcome is not known.", func(o metric.Int64Observer) { o.Observe(oneIf(from.Unresolved())) })
 	}
 	r.seconds(nameTableAge, "Time since the store last confirmed the table.", from.TableAge)
 	r.seconds(nameClockError, "Half the width of the interval of store time.", from.ClockError)

@@ -90,6 +90,9 @@ func TestMetricsGolden(t *testing.T) {
 		Numbers:     func() int { return 10_000_000 },
 		TableAge:    func() time.Duration { return 1500 * time.Millisecond },
 		ClockError:  func() time.Duration { return 250 * time.Microsecond },
+		Revision:    func() uint64 { return 42 },
+		Serving:     func() bool { return true },
+		Unresolved:  func() bool { return false },
 	}))
 	const file = "testdata/metrics.txt"
 	if *update {

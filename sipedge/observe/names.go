@@ -30,6 +30,9 @@ const (
 	nameGatewayUp  = "sipedge.gateway.up"
 	nameMisrouted  = "sipedge.misrouted"
 	nameCertExpiry = "sipedge.certificate.expiry"
+	nameRevision   = "sipedge.fleet.revision"
+	nameServing    = "sipedge.fleet.serving"
+	nameUnresolved = "sipedge.fleet.unresolved"
 
 	nameSetupTime     = "sipedge.setup.time"
 	namePostDialDelay = "sipedge.post_dial.delay"
