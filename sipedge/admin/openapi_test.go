@@ -17,7 +17,7 @@ func everything() []Resource {
 	return []Resource{
 		StatusOf(nil), GatewaysOf(nil), TrunksOf(nil), LimitsOf(nil), OffendersOf(nil), LevelOf(nil), ReloadBy(nil), EventsOf(nil), BuildInfo(),
 		ExplainBy(nil), NumbersIn(nil, nil), CallsOf(nil),
-		OrdersBy(nil), CutoversOf(nil), CutoversBy(nil), FleetOf(nil), JournalOf(nil),
+		OrdersBy(nil), CutoversOf(nil), CutoversBy(nil), EvidenceBy(nil), FleetOf(nil), JournalOf(nil),
 	}
 }
 
