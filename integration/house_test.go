@@ -29,6 +29,7 @@ var floors = [][]string{
 	{"sipedge/media", "sipedge/transport", "sipedge/gateway", "sipedge/observe", "sipedge/records"},
 	{"sipedge/admin", "routing/feed", "ratelimit/shared", "cutover/clock", "cutover/ledger", "configs"},
 	{"cutover/runner"},
+	{"cutover/runner/office"},
 	{"sipedge"},
 	{"cmd", "integration"},
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge/admin"
 	"github.com/speakops/sipedge/sipedge/media"
 	"github.com/speakops/sipedge/sipedge/observe"
@@ -106,6 +107,10 @@ func (e *Edge) Health() (r admin.Report) {
 
 // staleAfter is the age from which the table is worth a word: several polls.
 const staleAfter = 5 * time.Second
+
+// World is what calls are decided from now, as a value: whoever has it may give
+// it another timeline and ask.
+func (e *Edge) World() routing.World { return e.world.Load().routing }
 
 // Status implements admin.StatusReader.
 func (e *Edge) Status() admin.Status {

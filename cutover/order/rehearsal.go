@@ -24,13 +24,16 @@ type Stage struct {
 	Asked  []Asking   `json:"asked"`
 	Probes []Probe    `json:"probes,omitempty"`
 	Calls  []TestCall `json:"calls,omitempty"`
+	// Uncalled is why this edge places no test calls at all, "" when it does.
+	Uncalled string `json:"uncalled,omitempty"`
 }
 
 // Asking is Decide for every number of the order at one instant of the planned
 // timeline: "before", T minus a second; "at", T; "after", T plus a second.
 type Asking struct {
 	When  string          `json:"when"`
-	Right int             `json:"right"` // numbers whose answer was the planned one
+	Right int             `json:"right"`           // numbers whose answer was the planned one
+	Count int             `json:"count,omitempty"` // those whose answer was not, of which Wrong are the first
 	Wrong []WrongDecision `json:"wrong,omitempty"`
 }
 
@@ -121,6 +124,9 @@ func (s *Stage) failures(o *Order, p *Plan) []string {
 		if !probe.Alive {
 			add("gateway %s of route %s: %s", probe.Gateway, probe.Route, probe.Detail)
 		}
+	}
+	if s.Uncalled != "" {
+		return failed
 	}
 	for _, side := range p.sides() {
 		good := false
