@@ -9,7 +9,6 @@ func (c *checker) notCarriedOut() {
 			c.warn(under(at("routes", i), "builtin"), r.Builtin+": this build does not answer calls itself; calls sent to this route are refused")
 		}
 	}
-	c.later("cutover.webhooks", len(c.edge.Cutover.Webhooks) > 0, "this build calls no webhooks")
 	c.later("limits.unknown_source.cps", c.edge.Limits.UnknownSource.CPS > 0, "this build answers no stranger; silence is all they get")
 }
 

@@ -81,7 +81,7 @@ func (d *desk) close(log *slog.Logger) {
 
 // openAdmin opens the windows: health, metrics, status, and the few changes that
 // are allowed while the edge runs.
-func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *desk, views *windows, r admin.Reloader, log *slog.Logger, more ...admin.Resource) (*admin.Server, error) {
+func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, fleet *party, d *desk, views *windows, r admin.Reloader, log *slog.Logger, more ...admin.Resource) (*admin.Server, error) {
 	o := admin.Options{Address: cfg.Admin.Listen.String(), Insecure: cfg.Admin.Insecure, Version: readVersion()}
 	var err error
 	if o.Tokens, err = tokensOf(cfg); err != nil {
@@ -103,6 +103,7 @@ func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, d *de
 	}
 	from := edge.Sources()
 	from.RecordsLost = func(yield func(string, uint64)) { d.lost(yield); views.lost(yield) }
+	fleet.sources(&from)
 	exporter, err := observe.NewExporter(edge.Metrics(), from, views.more...)
 	if err != nil {
 		return nil, err

@@ -112,7 +112,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	}
 	defer desk.close(log)
 	restored := follow.Restore() // the journal's lock keeps other edges out of data_dir
-	fleet, store, err := openFleet(cfg, rdb, table, log)
+	fleet, err := openFleet(cfg, rdb, table, log)
 	if err != nil {
 		return err
 	}
@@ -126,9 +126,9 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		return err
 	}
 	parts := sipedge.Parts{
-		Config: cfg, Table: table, Freshness: fresh, Finder: follow, Clock: store, Log: log,
+		Config: cfg, Table: table, Freshness: fresh, Finder: follow, Clock: fleet.clock, Log: log,
 		Locator: resolver, Keeper: desk.journal, Adopted: desk.adopted, Metrics: metrics,
-		Encoder: desk.encoder, Decisions: desk.decisions, CDRs: desk.cdrs, OnCall: h.onCall,
+		Encoder: desk.encoder, Decisions: desk.decisions, CDRs: desk.cdrs, OnCall: fleet.telling(h.onCall),
 		Schedules: fleet.Schedule, Serves: fleet.Serves,
 	}
 	views.into(&parts, cfg)
@@ -136,6 +136,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	if err != nil {
 		return err
 	}
+	fleet.edge.Store(edge)
 	shares, err := shared.New(rdb, cfg.Redis.Prefix, cfg.Edge.ID, shared.Options{Log: log})
 	if err != nil {
 		return badConfig{err}
@@ -147,8 +148,12 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		return badConfig{err}
 	}
 	defer done()
-	windows, err := openAdmin(ctx, cfg, edge, desk, views, r, log,
-		admin.LevelOf(level), admin.EventsOf(bus), admin.NumbersIn(table, writer))
+	front, err := openOffice(cfg, fleet, edge, table, writer, bus, log)
+	if err != nil {
+		return badConfig{err}
+	}
+	windows, err := openAdmin(ctx, cfg, edge, fleet, desk, views, r, log,
+		append(front.Resources(), admin.LevelOf(level), admin.EventsOf(bus), admin.NumbersIn(table, numbersBy(writer)))...)
 	if err != nil {
 		return err
 	}
@@ -161,6 +166,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	g.Go(func() error { return quietly(windows.Serve(inner)) })
 	g.Go(func() error { return quietly(follow.Follow(inner)) })
 	g.Go(func() error { return fleet.Run(inner) })
+	g.Go(func() error { return front.Run(inner) })
 	g.Go(func() error { return r.obey(inner) })
 	g.Go(func() error { return shares.Run(inner, edge.Doors) })
 	serving, leave := context.WithCancel(ctx)
@@ -175,7 +181,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		} else if loading(ctx, follow, log) && table.Len() == 0 {
 			log.Warn("there are no numbers: every call is refused as number_unknown; import them, or correct redis.prefix", "prefix", cfg.Redis.Prefix)
 		}
-		if serves, why := joining(fleet, began, ctx.Done()); !serves && ctx.Err() == nil {
+		if serves, why := joining(fleet.Runner, began, ctx.Done()); !serves && ctx.Err() == nil {
 			log.Warn("not a member of the fleet yet: calls are refused with 503 until it is", "why", why)
 		}
 		_ = shares.Report(ctx, edge.Doors()) // what it could not learn it says itself

@@ -10,7 +10,7 @@ import (
 
 // openWriter is the store of number records for an edge that may write them; nil
 // for one that has no redis.writer. done closes its connections.
-func openWriter(cfg *configs.Edge) (store admin.NumberStore, done func(), err error) {
+func openWriter(cfg *configs.Edge) (store *feed.Store, done func(), err error) {
 	options, own, err := cfg.Redis.WriterOptions()
 	if err != nil || !own {
 		return nil, func() {}, err
@@ -22,4 +22,12 @@ func openWriter(cfg *configs.Edge) (store admin.NumberStore, done func(), err er
 		return nil, nil, err
 	}
 	return s, func() { _ = rdb.Close() }, nil
+}
+
+// numbersBy is the writer as the admin API takes it: no interface around nothing.
+func numbersBy(s *feed.Store) admin.NumberStore {
+	if s == nil {
+		return nil
+	}
+	return s
 }
