@@ -32,6 +32,12 @@ var ctlBuilt bool // ctl was asked for
 // errors too, and its exit code; it fails the test after 30 s.
 func (l *Lab) Cutoverctl(args ...string) (output string, code int) {
 	l.T.Helper()
+	return l.CutoverctlAs("", args...)
+}
+
+// CutoverctlAs is Cutoverctl by somebody with that token.
+func (l *Lab) CutoverctlAs(token string, args ...string) (output string, code int) {
+	l.T.Helper()
 	ctlBuilt = true
 	bin, err := ctl()
 	if err != nil {
@@ -39,7 +45,7 @@ func (l *Lab) Cutoverctl(args ...string) (output string, code int) {
 	}
 	l.runs++
 	out := l.file(fmt.Sprintf("cutoverctl-%d.log", l.runs))
-	env := append(l.env(), fmt.Sprintf("CUTOVERCTL_EDGE=http://127.0.0.1:%d", l.ports["8080"]), "XDG_CONFIG_HOME="+l.Dir)
+	env := append(l.env(), fmt.Sprintf("CUTOVERCTL_EDGE=http://127.0.0.1:%d", l.ports["8080"]), "XDG_CONFIG_HOME="+l.Dir, "CUTOVERCTL_TOKEN="+token)
 	p := start(l.T, "cutoverctl "+args[0], l.Dir, out, env, append([]string{bin}, args...)...)
 	code, ended := p.Wait(30 * time.Second)
 	if !ended {

@@ -8,6 +8,7 @@ package lab
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +55,20 @@ func New(t testing.TB, edits ...Edit) *Lab {
 	}
 	t.Cleanup(l.report)
 	return l
+}
+
+// Beside is another bench for an edge of the same fleet: the same Redis, gateways
+// and binary, its own files and ports.
+func (l *Lab) Beside() *Lab {
+	l.T.Helper()
+	other := *l
+	other.Dir, other.ports = l.T.TempDir(), maps.Clone(l.ports)
+	for _, written := range []string{"5060", "8080"} {
+		other.ports[written] = FreePort(l.T)
+	}
+	other.shown = nil
+	l.T.Cleanup(other.report)
+	return &other
 }
 
 // For is the same bench as seen by a subtest: what fails there fails the subtest.
