@@ -27,7 +27,7 @@ func soakCalls(t *testing.T) int {
 // TestSoak carries many calls with not one failed and nothing repeated, and then
 // wants goroutines and memory back where they were.
 func TestSoak(t *testing.T) {
-	const rate = 500 // calls a second
+	const rate = 200 // calls a second: on a busy machine SIPp itself is the first to be late
 	calls := soakCalls(t)
 	l, edge := lab.Open(t)
 	run := func(n int) {
