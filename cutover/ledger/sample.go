@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/speakops/sipedge/cutover"
+	"github.com/speakops/sipedge/routing/feed"
 )
 
 // Sample is one reading of the store's clock, and whose clock it is.
@@ -37,13 +38,12 @@ func (l *Ledger) Sampler() *Sampler {
 	s := &Sampler{ledger: own}
 	switch c := l.rdb.(type) {
 	case *redis.Client:
-		o := *c.Options()
+		o := feed.Apart(c)
 		o.PoolSize, o.MinIdleConns, o.MaxIdleConns, o.MaxActiveConns, o.MaxRetries = 1, 0, 0, 0, -1
-		o.PushNotificationProcessor = nil // each client has its own
 		mine := redis.NewClient(&o)
 		own.rdb, s.own = mine, mine
 	case *redis.ClusterClient:
-		o := *c.Options()
+		o := feed.ApartCluster(c)
 		o.PoolSize, o.MinIdleConns, o.MaxIdleConns, o.MaxActiveConns, o.MaxRetries = 1, 0, 0, 0, -1
 		o.ReadOnly, o.RouteByLatency, o.RouteRandomly = false, false, false
 		mine := redis.NewClusterClient(&o)

@@ -27,7 +27,7 @@ func newSource(rdb redis.UniversalClient, o Options) *source {
 	case *redis.Client:
 		// Each visit dials anew, so a Sentinel is asked who the master is; a shared
 		// pool might hand out a connection to a master that was demoted.
-		opt := *c.Options()
+		opt := Apart(c)
 		opt.PoolSize = o.Loaders + 4
 		opt.MinIdleConns, opt.MaxIdleConns, opt.MaxActiveConns = 0, 0, 0
 		if opt.MaxRetries == 0 {
@@ -51,7 +51,7 @@ func newSource(rdb redis.UniversalClient, o Options) *source {
 	case *redis.ClusterClient:
 		// In a cluster each partition waits on a connection of its own. They would
 		// use up the pool the rest of the program shares.
-		opt := *c.Options()
+		opt := ApartCluster(c)
 		opt.PoolSize = Partitions + 4
 		opt.MinIdleConns, opt.MaxIdleConns, opt.MaxActiveConns = 0, 0, 0
 		opt.ReadTimeout, opt.WriteTimeout = within, within
