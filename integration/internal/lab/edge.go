@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,7 +37,7 @@ func (l *Lab) Start(name string) *Edge {
 	l.T.Helper()
 	log := l.file(name + ".log")
 	e := &Edge{lab: l, data: l.file(name + ".data")}
-	e.Process = start(l.T, "sipedge serve", l.Dir, log, l.env(), l.binary(), "serve", "--config", l.WriteConfig(name))
+	e.Process = start(l.T, "sipedge serve", l.Dir, log, l.env(), append(slices.Clone(l.Place.Within), l.binary(sipedge), "serve", "--config", l.WriteConfig(name))...)
 	l.show(log)
 	l.T.Cleanup(func() {
 		if text := readAll(log); strings.Contains(text, "panic") || strings.Contains(text, "goroutine 1 [") {
@@ -70,7 +71,7 @@ var client = &http.Client{Timeout: 3 * time.Second}
 
 // Get asks the admin listener; code 0 means that nobody answered.
 func (e *Edge) Get(path string) (code int, body string) {
-	resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d%s", e.lab.ports["8080"], path))
+	resp, err := client.Get(fmt.Sprintf("http://%s:%d%s", e.lab.Place.host(), e.lab.ports["8080"], path))
 	if err != nil {
 		return 0, err.Error()
 	}

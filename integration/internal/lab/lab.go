@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -24,6 +23,7 @@ type Lab struct {
 	T     testing.TB
 	Dir   string // all files of this bench
 	Redis *Redis
+	Place Place // of the edge; its gateways and callers stand where the test does
 
 	ports map[string]int // by the port that integration/lab.yaml writes
 	yaml  string
@@ -43,8 +43,13 @@ var written = map[string]string{
 // integration/lab.yaml, which must stand there exactly once.
 func New(t testing.TB, edits ...Edit) *Lab {
 	t.Helper()
-	l := &Lab{T: t, Dir: t.TempDir(), ports: map[string]int{}, key: "laboratory key of 32 bytes, fix."}
-	l.Redis = NewRedis(t)
+	return NewOn(t, NewRedis(t), edits...)
+}
+
+// NewOn is New on a Redis that is there already.
+func NewOn(t testing.TB, redis *Redis, edits ...Edit) *Lab {
+	t.Helper()
+	l := &Lab{T: t, Dir: t.TempDir(), Redis: redis, ports: map[string]int{}, key: "laboratory key of 32 bytes, fix."}
 	for port := range written {
 		l.ports[port] = FreePort(t)
 	}
@@ -141,51 +146,13 @@ var Root = sync.OnceValue(func() string {
 	return filepath.Join(filepath.Dir(file), "..", "..", "..")
 })
 
-// Binary builds sipedge once per test process. SIPEDGE_BIN names one that is
-// already built.
-var Binary = sync.OnceValues(func() (string, error) {
-	if bin := os.Getenv("SIPEDGE_BIN"); bin != "" {
-		return bin, nil
-	}
-	dir, err := os.MkdirTemp("", "sipedge-lab-")
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(dir, "sipedge")
-	cmd := exec.Command("go", "build", "-o", bin, "./cmd/sipedge")
-	cmd.Dir = Root()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		os.RemoveAll(dir)
-		return "", fmt.Errorf("lab: go build ./cmd/sipedge: %w\n%s", err, out)
-	}
-	return bin, nil
-})
-
-// Main runs a package's tests and removes the binary they built.
-func Main(m *testing.M) {
-	code := m.Run()
-	if os.Getenv("SIPEDGE_BIN") == "" && built {
-		if bin, err := Binary(); err == nil {
-			os.RemoveAll(filepath.Dir(bin))
-		}
-	}
-	if ctlBuilt {
-		if bin, err := ctl(); err == nil {
-			os.RemoveAll(filepath.Dir(bin))
-		}
-	}
-	os.Exit(code)
-}
-
-var built bool // Binary was asked for
-
 // Run runs sipedge with arguments to its end and returns its output and exit
 // code; it fails the test after 30 s.
 func (l *Lab) Run(args ...string) (output string, code int) {
 	l.T.Helper()
 	l.runs++
 	out := l.file(fmt.Sprintf("sipedge-%d.log", l.runs))
-	p := start(l.T, "sipedge "+args[0], Root(), out, l.env(), append([]string{l.binary()}, args...)...)
+	p := start(l.T, "sipedge "+args[0], Root(), out, l.env(), append([]string{l.binary(sipedge)}, args...)...)
 	code, ended := p.Wait(30 * time.Second)
 	if !ended {
 		l.T.Fatalf("lab: sipedge %s did not end within 30 s\n%s", strings.Join(args, " "), p.Text())
@@ -193,14 +160,13 @@ func (l *Lab) Run(args ...string) (output string, code int) {
 	return p.Text(), code
 }
 
-func (l *Lab) binary() string {
+func (l *Lab) binary(command string) string {
 	l.T.Helper()
-	built = true
-	bin, err := Binary()
+	at, err := binary(command)
 	if err != nil {
 		l.T.Fatal(err)
 	}
-	return bin
+	return at
 }
 
 // SetKey gives edges started from now on another token key, of 32 characters.
