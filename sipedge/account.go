@@ -99,7 +99,11 @@ func (e *Edge) writeDecision(s *shard, inv *invite, outcome string, code int) {
 	}
 	if n, ok := inv.world.routing.Table.Get(inv.asked.To); ok {
 		r.NumberType = n.NumberType
+		if forced := d.Because == routing.OverrideForceLegacy || d.Because == routing.OverrideForceSpeakOps; forced && n.Revision == d.Revision {
+			r.Override = n.Override
+		}
 	}
+	r.Forced, r.PSAP, r.Looped = inv.asked.Forced, inv.asked.PSAP, inv.asked.Looped
 	s.account(inv, &r.CurrentServingProvider, &r.UnderlyingCarrier, &r.CustomerAssignment)
 	s.lines = e.parts.Encoder.AppendDecision(s.lines[:0], &r)
 	e.parts.Decisions.Append(s.lines)

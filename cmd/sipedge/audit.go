@@ -1,27 +1,41 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/speakops/sipedge/cutover/audit"
-	"github.com/speakops/sipedge/routing"
-	"github.com/speakops/sipedge/sipedge/records"
 )
 
 // auditCmd reads what edges have written down and looks for broken promises.
 type auditCmd struct {
-	Files []string `arg:"" type:"path" help:"Record files of every edge, or folders of them (data_dir/records)."`
-	JSON  bool     `help:"Findings and totals as JSON."`
+	Files    []string      `arg:"" type:"path" help:"Files of every edge, or folders of them: best each edge's whole data_dir."`
+	Config   string        `short:"c" type:"path" placeholder:"FILE" help:"An edge's YAML file: exceptions of trunks that it does not trust are found."`
+	OneClock time.Duration `placeholder:"TIME" help:"All edges ran on one machine, and no INVITE waited longer than this to be decided: order the calls by that machine's clock, so that store time need not be believed."`
+	JSON     bool          `help:"Findings, flips and totals as JSON."`
+}
+
+// Help implements kong's second paragraph.
+func (c *auditCmd) Help() string {
+	return `The records of all edges (data_dir/records) say who carried which call. The copies that edges keep of the journal of
+revisions (data_dir/cutover/store-journal.jsonl, or what "cutoverctl journal export" wrote) and the lists of numbers
+(data_dir/cutover/lists) say who was to. Held against each other, for every call:
+
+  P1  it was carried only by who held its number, all through the interval of its decision; each exception (an override, a
+      trusted test override, the loop guard, an emergency call-back, a rescue) had what it is allowed for.
+  P2  once any edge has answered "after a flip", none answers "before" it. porcupine searches each number's history for an
+      order that a single register could have had; numbers with too many calls for that are counted.
+  P5  it went to one side only, by gateways of that side.
+
+Nothing is asked of edges or Redis. Findings show the lines that break a promise; what was given may also be too little to
+prove something, which is counted. Exit code 4 when a promise was broken.
+
+  sipedge audit /var/lib/sipedge-1 /var/lib/sipedge-2 /var/lib/sipedge-3 --config edge.yaml`
 }
 
 // brokenPromise ends with a code of its own: the program did its work.
@@ -36,14 +50,26 @@ func (b brokenPromise) Error() string {
 
 // Run implements the command.
 func (c *auditCmd) Run(s streams) error {
-	files, err := recordFiles(c.Files)
+	files, err := evidenceFiles(c.Files)
 	if err != nil {
 		return err
 	}
 	a := audit.New(nil)
+	a.OneClock = c.OneClock
+	if c.Config != "" {
+		cfg, _, err := load(c.Config, s.Err)
+		if err != nil {
+			return err
+		}
+		trusts := map[string]audit.Trust{}
+		for _, t := range cfg.Trunks {
+			trusts[t.ID] = audit.Trust{TestOverride: t.Trust.TestOverride, PSAP: t.Trust.PSAPCallback}
+		}
+		a.Trunks(trusts)
+	}
 	unread := 0
 	for _, file := range files {
-		n, err := readRecords(file, a)
+		n, err := readEvidence(file, a)
 		if err != nil {
 			return err
 		}
@@ -63,108 +89,8 @@ func (c *auditCmd) Run(s streams) error {
 	return err
 }
 
-// recordFiles are the files named, and the .jsonl ones in folders named; the
-// older ones of an edge first, as they were written.
-func recordFiles(paths []string) (files []string, err error) {
-	for _, p := range paths {
-		info, err := os.Stat(p)
-		if err != nil {
-			return nil, err
-		}
-		if !info.IsDir() {
-			files = append(files, p)
-			continue
-		}
-		var here []string
-		err = filepath.WalkDir(p, func(name string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && strings.HasSuffix(name, ".jsonl") {
-				here = append(here, name)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		// cdr-000001.jsonl is older than cdr.jsonl, and '-' sorts before '.'.
-		slices.Sort(here)
-		files = append(files, here...)
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("no .jsonl files in %s", strings.Join(paths, ", "))
-	}
-	return files, nil
-}
-
-// line has the fields of every kind of record that the audit reads.
-type line struct {
-	Schema    int       `json:"schema"`
-	Kind      string    `json:"kind"`
-	Edge      string    `json:"edge"`
-	Call      string    `json:"call"`
-	SIPCallID string    `json:"sip_call_id"`
-	Branch    string    `json:"branch"`
-	CallKey   string    `json:"call_key"`
-	Trunk     string    `json:"trunk"`
-	Source    string    `json:"source"`
-	Number    string    `json:"public_number"`
-	Decision  string    `json:"decision"`
-	Authority string    `json:"routing_authority"`
-	Because   string    `json:"because"`
-	Revision  uint64    `json:"revision"`
-	Outcome   string    `json:"outcome"`
-	Code      int       `json:"code"`
-	At        time.Time `json:"at"`
-	Earliest  time.Time `json:"earliest"`
-	Latest    time.Time `json:"latest"`
-	Answered  time.Time `json:"answered"`
-	Ended     time.Time `json:"ended"`
-	HungUpBy  string    `json:"hung_up_by"`
-	Gap       uint64    `json:"gap"`
-}
-
-// maxLine bounds one line of a record file; the edge writes none near it.
-const maxLine = 1 << 20
-
-// readRecords feeds one file; unread counts lines that are no records of this
-// schema, such as the last one of an edge that is writing it now.
-func readRecords(name string, a *audit.Auditor) (unread int, err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, maxLine)
-	for n := 1; lines.Scan(); n++ {
-		var l line
-		if json.Unmarshal(lines.Bytes(), &l) != nil || l.Schema != records.Schema {
-			unread++
-			continue
-		}
-		where := fmt.Sprintf("%s:%d", name, n)
-		switch l.Kind {
-		case "decision":
-			a.Decision(audit.Decision{
-				Where: where, Edge: l.Edge, Call: l.Call, SIPCallID: l.SIPCallID, Branch: l.Branch, Source: l.Source, Trunk: l.Trunk, CallKey: l.CallKey,
-				Number: l.Number, Kind: l.Decision, Authority: l.Authority, Because: l.Because, Revision: l.Revision, Outcome: l.Outcome, Code: l.Code,
-				At: l.At, Interval: routing.Interval{Earliest: l.Earliest, Latest: l.Latest},
-			})
-		case "cdr":
-			a.CDR(audit.CDR{
-				Where: where, Edge: l.Edge, Call: l.Call, Number: l.Number, Authority: l.Authority, Because: l.Because, Revision: l.Revision,
-				Outcome: l.Outcome, HungUpBy: l.HungUpBy, Answered: l.Answered, Ended: l.Ended,
-			})
-		case "gap":
-			a.Gap(l.Gap)
-		default:
-			unread++
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return unread, fmt.Errorf("%s: %w", name, err)
-	}
-	return unread, nil
-}
+// shownFlips bounds the table of flips; --json has all.
+const shownFlips = 20
 
 func writeAudit(w io.Writer, findings []audit.Finding, t audit.Totals, files, unread int) error {
 	var b strings.Builder
@@ -172,8 +98,15 @@ func writeAudit(w io.Writer, findings []audit.Finding, t audit.Totals, files, un
 		fmt.Fprintln(&b, f)
 	}
 	fmt.Fprintf(&b, "%d files: %d decisions (%d routed, %d refused, %d held), %d call detail records\n", files, t.Decisions, t.Routed, t.Refused, t.Held, t.CDRs)
+	if t.Waited > 0 {
+		fmt.Fprintf(&b, "  %d routed calls had waited for the clock, at most %d ms\n", t.Waited, t.LongestHold.Milliseconds())
+	}
 	for _, because := range slices.Sorted(maps.Keys(t.Exceptions)) {
 		fmt.Fprintf(&b, "  %d calls by the exception %s\n", t.Exceptions[because], because)
+	}
+	writeJournal(&b, &t)
+	for _, r := range t.Retries {
+		fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(r.String(), "\n", "\n  "))
 	}
 	for _, x := range []struct {
 		n    int
@@ -189,9 +122,42 @@ func writeAudit(w io.Writer, findings []audit.Finding, t audit.Totals, files, un
 			fmt.Fprintf(&b, "  %d %s\n", x.n, x.says)
 		}
 	}
+	for _, what := range slices.Sorted(maps.Keys(t.Unproved)) {
+		fmt.Fprintf(&b, "  not proved, for lack of evidence: %d %s\n", t.Unproved[what], what)
+	}
 	if len(findings) == 0 {
 		b.WriteString("no promise was broken, as far as these records go\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeJournal says what the journal of revisions has shown.
+func writeJournal(b *strings.Builder, t *audit.Totals) {
+	if t.Entries == 0 {
+		b.WriteString("  no journal of revisions was given: who was to hold the numbers is not known; name the data_dir of the edges\n")
+		return
+	}
+	fmt.Fprintf(b, "%d entries of journals: %s committed, %s; %s held against them\n", t.Entries, count(t.Revisions, "revision"), count(len(t.Flips), "flip"), count(t.ByHolder, "call"))
+	for i, f := range t.Flips {
+		if i == shownFlips {
+			fmt.Fprintf(b, "  and %d flips more: --json\n", len(t.Flips)-i)
+			break
+		}
+		fmt.Fprintf(b, "  %s to %-8s at %s  %s  %s\n", f.Cutover, f.To, f.At.UTC().Format("2006-01-02 15:04:05.000000Z"), near("last call before", f.Last), near("first after", f.First))
+	}
+	if n := t.Linear + t.TooLong; n > 0 {
+		fmt.Fprintf(b, "  porcupine: the history of %s is that of one register", count(t.Linear, "number"))
+		if t.TooLong > 0 {
+			fmt.Fprintf(b, "; %s had too many calls to search", count(t.TooLong, "number"))
+		}
+		b.WriteString("\n")
+	}
+}
+
+func near(what string, n *audit.Near) string {
+	if n == nil {
+		return what + ": none"
+	}
+	return fmt.Sprintf("%s %+.3f ms (%s)", what, float64(n.After)/float64(time.Millisecond), n.Edge)
 }

@@ -19,9 +19,15 @@ func decision(n int, edge string, after time.Duration, authority routing.Routing
 	at := cutAt.Add(after)
 	return Decision{
 		Where: fmt.Sprintf("%s:%d", edge, n), Edge: edge, Call: fmt.Sprint("call", n), SIPCallID: fmt.Sprint("id", n), Branch: fmt.Sprint("branch", n), Source: "192.0.2.1:5060",
-		Number: number, Kind: "route", Authority: authority.String(), Because: string(because), Revision: revision, At: at,
+		Number: number, Caller: fmt.Sprintf("+1303555%04d", n), Kind: "route", Authority: authority.String(), Because: string(because), Revision: revision, At: at,
 		Interval: routing.Around(at, 500*time.Millisecond),
 	}
+}
+
+// asked is a test call that says which side it wants.
+func asked(d Decision) Decision {
+	d.Forced = d.Authority
+	return d
 }
 
 func schedule(_ string, revision uint64) (routing.Timeline, bool) {
@@ -36,7 +42,7 @@ func good() []any {
 		decision(2, "b", -time.Second, routing.Legacy, routing.BeforeCut, 7),
 		decision(3, "a", time.Second, routing.SpeakOps, routing.Cut, 7),
 		decision(4, "b", 2*time.Second, routing.SpeakOps, routing.Cut, 7),
-		decision(5, "b", 3*time.Second, routing.Legacy, routing.TestOverride, 7),
+		asked(decision(5, "b", 3*time.Second, routing.Legacy, routing.TestOverride, 7)),
 		CDR{Where: "a.cdr:1", Call: "call1", Authority: "legacy", Outcome: "answered"},
 		CDR{Where: "b.cdr:1", Call: "call4", Authority: "speakops", Outcome: "answered"},
 	}
@@ -102,7 +108,7 @@ func TestWhatIsAllowed(t *testing.T) {
 	held := decision(9, "a", 0, routing.AuthorityNone, routing.ClockUncertain, 7)
 	held.Kind = "hold"
 	findings, totals := audit(schedule, append(good(), first, again, held, decision(10, "a", time.Hour, routing.Legacy, routing.OverrideForceLegacy, 3)))
-	if len(findings) != 0 || totals.StraddlingRetries != 1 || totals.Held != 1 {
+	if len(findings) != 0 || totals.StraddlingRetries != 1 || totals.Held != 1 || len(totals.Retries) != 1 || strings.Join(totals.Retries[0].Where, " ") != "a:6 a:8" {
 		t.Errorf("%v %+v", findings, totals)
 	}
 }

@@ -1,6 +1,17 @@
 package audit
 
-import "github.com/speakops/sipedge/routing"
+import (
+	"fmt"
+	"time"
+
+	"github.com/speakops/sipedge/routing"
+)
+
+// stepped is what was seen of one revision's turns of one number.
+type stepped struct {
+	after  map[string]*Decision // by authority: the decision with the earliest certain time
+	before map[string]*Decision // the one with the latest certain time
+}
 
 // oneSide: a call is never delivered to both sides. An INVITE transaction that
 // reached two edges, or one edge twice, may have been decided twice; then both
@@ -27,7 +38,7 @@ func (a *Auditor) oneSide(d *Decision) {
 // oneAnswer: under one revision of its record a number has one holder, whatever
 // edge is asked.
 func (a *Auditor) oneAnswer(d *Decision) {
-	if d.Number == "" || d.Revision == 0 || exceptions[d.Because] || timeline[d.Because] {
+	if d.Number == "" || d.Revision == 0 || exceptions[d.Because] != nil || timeline[d.Because] {
 		return
 	}
 	key := revKey{d.Number, d.Revision}
@@ -42,15 +53,22 @@ func (a *Auditor) oneAnswer(d *Decision) {
 	}
 }
 
+// shuffled is how far apart two decisions of one edge may be written in the wrong
+// order: its shards decide beside each other.
+const shuffled = 10 * time.Millisecond
+
 // forward: an edge never goes back to a lower revision of what it has answered by.
 func (a *Auditor) forward(d *Decision) {
-	if d.Number == "" || d.Revision == 0 || exceptions[d.Because] {
+	if d.Number == "" || d.Revision == 0 || exceptions[d.Because] != nil {
 		return
 	}
 	key := edgeNumber{d.Edge, d.Number, timeline[d.Because]}
 	before := a.highest[key]
 	if before == nil || d.Revision >= before.Revision {
 		a.highest[key] = d
+		return
+	}
+	if d.Interval.Mid().Sub(before.Interval.Mid()) < shuffled {
 		return
 	}
 	a.found("revision_goes_back", []string{before.Where, d.Where}, "edge %s decided %s by revision %d after it had decided by %d", d.Edge, d.Number, d.Revision, before.Revision)
@@ -114,8 +132,12 @@ func (a *Auditor) retry(d *Decision) {
 		return
 	}
 	key := d.Trunk + "\x00" + d.CallKey
-	if before := a.retries[key]; before != nil && before.Authority != d.Authority {
+	if before := a.retries[key]; before != nil && before.Number == d.Number && before.Authority != d.Authority {
 		a.totals.StraddlingRetries++
+		if len(a.totals.Retries) < maxShown {
+			a.totals.Retries = append(a.totals.Retries, Finding{"retry", fmt.Sprintf("trunk %s tried %s to %s again: %s by %s, then %s by %s",
+				d.Trunk, d.CallKey, d.Number, before.Authority, before.Because, d.Authority, d.Because), []string{before.Where, d.Where}})
+		}
 	}
 	a.retries[key] = d
 }

@@ -35,6 +35,12 @@ type Decision struct {
 	UnderlyingCarrier      routing.CarrierID
 	CustomerAssignment     routing.CustomerID
 
+	// What an exception to "only the holder carries a call" rests on, so that an
+	// audit can hold one against the other.
+	Forced       routing.RoutingAuthority // the side a trusted test trunk asked for
+	PSAP, Looped bool                     // an emergency call-back; our own legacy leg coming back
+	Override     routing.Override         // in force, when it decided
+
 	Interval routing.Interval // store time the decision was made in
 	Held     time.Duration    // how long the INVITE waited for the clock first
 	Answer   routing.Decision
@@ -70,6 +76,7 @@ func (e *Encoder) AppendDecision(dst []byte, d *Decision) []byte {
 	o.text("underlying_carrier", string(d.UnderlyingCarrier))
 	o.text("customer_assignment", string(d.CustomerAssignment))
 	o.answer(&d.Answer, d.Because)
+	o.rests(d)
 	o.text("outcome", d.Outcome)
 	o.count("code", d.Code)
 	o.exact("earliest", d.Interval.Earliest)
@@ -113,6 +120,17 @@ func (o *object) answer(a *routing.Decision, because routing.Because) {
 		o.b = appendText(o.b, string(a.Route.Gateways[at].ID))
 	}
 	o.b = append(o.b, ']')
+}
+
+func (o *object) rests(d *Decision) {
+	if d.Forced != routing.AuthorityNone {
+		o.text("forced", d.Forced.String())
+	}
+	o.flag("psap", d.PSAP)
+	o.flag("looped", d.Looped)
+	o.exact("override_from", d.Override.From)
+	o.exact("override_until", d.Override.Until)
+	o.text("override_author", d.Override.Author)
 }
 
 // dialled writes what could not be read as a number. Where numbers are masked,

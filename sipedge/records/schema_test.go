@@ -26,6 +26,7 @@ type schemaOf struct {
 func everyField() map[string][]byte {
 	d := routed()
 	d.Outcome, d.Code, d.Answer.Intent, d.Answer.Until = "busy", 486, routing.Busy, ten
+	d.Forced, d.PSAP, d.Looped, d.Override = routing.SpeakOps, true, true, routing.Override{Kind: routing.ForceLegacy, From: ten, Until: ten.Add(time.Hour), Author: "anna"}
 	other := *routed()
 	other.PublicNumber, other.Dialled = 0, []byte("*98")
 	c := CDR{
