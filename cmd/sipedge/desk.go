@@ -66,6 +66,69 @@ func (d *desk) lost(yield func(log string, n uint64)) {
 	}
 }
 
+// trouble yields for each log and the journal why it cannot be written, "" while
+// it can.
+func (d *desk) trouble(yield func(log, why string)) {
+	for name, l := range d.logs {
+		s := l.Stats()
+		yield(name, s.Trouble())
+	}
+	s := d.journal.Stats()
+	if !s.Failing {
+		s.Error = "" // of a compaction, which costs only room
+	}
+	yield("journal", s.Error)
+}
+
+// overseen is an edge's health, and that of its desk.
+type overseen struct {
+	edge admin.Health
+	desk *desk
+}
+
+// Health implements admin.Health. Calls go on without records, so the edge stays
+// ready: what it can no longer prove is for people to weigh.
+func (o overseen) Health() admin.Report {
+	r := o.edge.Health()
+	o.desk.trouble(func(log, why string) {
+		if why != "" {
+			r.Degraded = append(r.Degraded, admin.Reason{Because: "records", Detail: log + " cannot be written, calls go on and lines wait in memory: " + why})
+		}
+	})
+	return r
+}
+
+// watchEvery is how often the desk is looked at.
+const watchEvery = time.Second
+
+// watch says once when a log cannot be written, and once when it can again and
+// how many lines found no room meanwhile.
+func (d *desk) watch(ctx context.Context, log *slog.Logger) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	down, before := map[string]bool{}, map[string]uint64{}
+	for {
+		lost := map[string]uint64{}
+		d.lost(func(name string, n uint64) { lost[name] = n })
+		d.trouble(func(name, why string) {
+			switch {
+			case why != "" && !down[name]:
+				log.Error("records cannot be written: calls go on, lines wait in memory and are counted once that is full", "log", name, "error", why)
+			case why == "" && down[name]:
+				log.Info("records are written again", "log", name, "lost", lost[name]-before[name])
+			}
+			if down[name] = why != ""; why == "" {
+				before[name] = lost[name]
+			}
+		})
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
 // close writes what waits, for at most five seconds.
 func (d *desk) close(log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -93,7 +156,7 @@ func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, fleet
 		}
 	}
 	p := admin.Parts{
-		Health: edge, Log: log, Panicked: edge.Metrics().Panicked, Routes: admin.Profiles(),
+		Health: overseen{edge, d}, Log: log, Panicked: edge.Metrics().Panicked, Routes: admin.Profiles(),
 		Resources: append(more,
 			admin.StatusOf(edge), admin.GatewaysOf(edge), admin.TrunksOf(edge), admin.LimitsOf(edge), admin.OffendersOf(edge),
 			admin.ReloadBy(r), admin.ExplainBy(edge), admin.BuildInfo()),
@@ -103,6 +166,7 @@ func openAdmin(ctx context.Context, cfg *configs.Edge, edge *sipedge.Edge, fleet
 	}
 	from := edge.Sources()
 	from.RecordsLost = func(yield func(string, uint64)) { d.lost(yield); views.lost(yield) }
+	from.RecordsDown = func(yield func(string, bool)) { d.trouble(func(name, why string) { yield(name, why != "") }) }
 	fleet.sources(&from)
 	exporter, err := observe.NewExporter(edge.Metrics(), from, views.more...)
 	if err != nil {

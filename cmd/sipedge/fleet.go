@@ -123,6 +123,23 @@ func (p *party) sources(from *observe.Sources) {
 		}
 		return 0
 	}
+	from.NextStep = p.nextStep
+}
+
+// nextStep is how long it is until numbers change hands by the committed schedule.
+func (p *party) nextStep() time.Duration {
+	rev, now, next := p.Pair().Committed, p.clock.Now().Mid(), observe.Never
+	if rev == nil {
+		return next
+	}
+	for i := range rev.Schedule {
+		for _, turn := range rev.Schedule[i].Turns {
+			if left := turn.At.Sub(now); left > 0 {
+				next = min(next, left)
+			}
+		}
+	}
+	return next
 }
 
 // telling is decided, and whoever else wants to hear.

@@ -174,6 +174,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	g.Go(func() error { return handOver(inner, edge, leave) })
 	g.Go(func() error { return tuneMemoryFor(inner, table) })
 	views.run(inner, g)
+	g.Go(func() error { return desk.watch(inner, log) })
 	g.Go(func() error {
 		defer stop() // the rest goes on until the last call is through
 		if restored && feed.Reach(ctx, rdb, awayPatience/4) != nil {

@@ -92,12 +92,21 @@ func (r *Row) Value(word string) uint64 { return r.n[r.table.index[word]].Value(
 // each yields the counters that ever counted: the full product of names and
 // words would be mostly zeros.
 func (t *Table) each(yield func(name, word string, n uint64)) {
+	t.all(func(name, word string, n uint64) {
+		if n > 0 {
+			yield(name, word, n)
+		}
+	})
+}
+
+// all yields every counter, and Other only where it ever counted.
+func (t *Table) all(yield func(name, word string, n uint64)) {
 	t.mu.Lock()
 	rows := slices.Clone(t.rows)
 	t.mu.Unlock()
 	for _, r := range rows {
 		for i := range r.n {
-			if n := r.n[i].Value(); n > 0 {
+			if n := r.n[i].Value(); n > 0 || t.words[i] != Other {
 				yield(r.name, t.words[i], n)
 			}
 		}

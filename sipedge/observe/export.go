@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 type Sources struct {
 	Drops       func(yield func(reason string, n uint64)) // messages dropped before a shard saw them
 	RecordsLost func(yield func(log string, n uint64))    // lines and entries that found no room
+	RecordsDown func(yield func(log string, down bool))   // the last write did not work
 	Messages    func(yield func(direction, transport string, n uint64))
 	Media       func(yield func(result string, n uint64)) // packets at the relay, nil without one
 	MediaCalls  func() int
@@ -35,7 +37,12 @@ type Sources struct {
 	Revision    func() uint64        // of the fleet's schedule that is in force here
 	Serving     func() bool          // the fleet counts on this edge
 	Unresolved  func() bool          // a revision is prepared whose outcome is not known here
+	NextStep    func() time.Duration // until numbers change hands by the schedule in force; Never when nothing is armed
 }
+
+// Never is what NextStep says when nothing is armed; it is shown as +Inf, so that
+// "less than" holds for no alarm.
+const Never = time.Duration(math.MaxInt64)
 
 // Exporter serves the metrics to Prometheus.
 type Exporter struct {
@@ -119,7 +126,11 @@ func (r *registrar) seconds(name, help string, read func() time.Duration) {
 	}
 	_, err := r.meter.Float64ObservableGauge(name, metric.WithDescription(help), metric.WithUnit("s"),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
-			o.Observe(read().Seconds())
+			if d := read(); d != Never {
+				o.Observe(d.Seconds())
+			} else {
+				o.Observe(math.Inf(1))
+			}
 			return nil
 		}))
 	r.note(err)
@@ -138,7 +149,12 @@ func (r *registrar) tables(m *Metrics) {
 	r.table(nameRefusals, "Calls refused, by trunk and outcome.", m.refusals, KeyTrunk, KeyOutcome)
 	r.table(nameAnswers, "Final responses to INVITEs, by trunk and code.", m.answers, KeyTrunk, KeyCode)
 	r.table(nameAttempts, "Attempts at gateways, by gateway and result.", m.attempts, KeyGateway, labelResult)
-	r.table(nameOneWay, "Anchored calls in which an end was not heard while the other one talked, by trunk and who was not heard.", m.oneWay, KeyTrunk, labelNotHeard)
+	// Shown at zero too: an alarm on growth needs the series before the first one.
+	r.counter(nameOneWay, "Anchored calls in which an end was not heard while the other one talked, by trunk and who was not heard.", func(o metric.Int64Observer) {
+		m.oneWay.all(func(trunk, end string, n uint64) {
+			o.Observe(int64(n), metric.WithAttributes(attribute.String(KeyTrunk, trunk), attribute.String(labelNotHeard, end)))
+		})
+	})
 	r.table(nameStreams, "Directions of finished audio streams, by trunk and how they sounded.", m.sound, KeyTrunk, labelSound)
 	r.table(nameHeard, "Packets of finished audio streams, by trunk and what became of them.", m.heard, KeyTrunk, labelResult)
 	// Panics are shown at zero too: an alarm on their rate needs the series to
@@ -169,6 +185,13 @@ func (r *registrar) sources(from Sources) {
 	}
 	if from.RecordsLost != nil {
 		r.labelled(nameRecordsLost, "Records that found no room, by log.", labelLog, from.RecordsLost)
+	}
+	if from.RecordsDown != nil {
+		r.gauge(nameRecordsDown, "1 while records cannot be written, by log.", func(o metric.Int64Observer) {
+			from.RecordsDown(func(log string, down bool) {
+				o.Observe(oneIf(down), metric.WithAttributes(attribute.String(labelLog, log)))
+			})
+		})
 	}
 	r.media(from)
 	if from.Messages != nil {
@@ -215,6 +238,7 @@ func (r *registrar) sources(from Sources) {
 	if from.Unresolved != nil {
 		r.gauge(nameUnresolved, "1 while a revision is prepared here whose outcome is not known.", func(o metric.Int64Observer) { o.Observe(oneIf(from.Unresolved())) })
 	}
+	r.seconds(nameNextStep, "Time until numbers change hands by the schedule in force; +Inf when nothing is armed.", from.NextStep)
 	r.seconds(nameTableAge, "Time since the store last confirmed the table.", from.TableAge)
 	r.seconds(nameClockError, "Half the width of the interval of store time.", from.ClockError)
 }

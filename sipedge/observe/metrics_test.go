@@ -93,6 +93,8 @@ func TestMetricsGolden(t *testing.T) {
 		Revision:    func() uint64 { return 42 },
 		Serving:     func() bool { return true },
 		Unresolved:  func() bool { return false },
+		NextStep:    func() time.Duration { return Never },
+		RecordsDown: func(yield func(string, bool)) { yield("cdr", true) },
 	}))
 	const file = "testdata/metrics.txt"
 	if *update {

@@ -11,6 +11,7 @@ const (
 	nameMessages    = "sipedge.messages"
 	namePanics      = "sipedge.panics"
 	nameRecordsLost = "sipedge.records.lost"
+	nameRecordsDown = "sipedge.records.failing"
 
 	nameOneWay       = "sipedge.media.one_way"
 	nameStreams      = "sipedge.media.streams"
@@ -33,6 +34,7 @@ const (
 	nameRevision   = "sipedge.fleet.revision"
 	nameServing    = "sipedge.fleet.serving"
 	nameUnresolved = "sipedge.fleet.unresolved"
+	nameNextStep   = "sipedge.cutover.next"
 
 	nameSetupTime     = "sipedge.setup.time"
 	namePostDialDelay = "sipedge.post_dial.delay"

@@ -59,6 +59,7 @@ type Log struct {
 	waiting []byte
 	lost    uint64 // since the last batch was taken
 	since   time.Time
+	taken   time.Time // when the batch was taken that the disk is at; zero: it is at none
 	closed  bool
 	stats   LogStats
 
@@ -72,11 +73,27 @@ type LogStats struct {
 	Bytes     uint64 // written
 	Failures  uint64 // failed writes, syncs, rotations
 	Rotations uint64
-	Removed   uint64 // old files removed to stay below MaxBytes
-	Torn      uint64 // unfinished lines cut off at the start
-	Waiting   int    // bytes in memory
-	Failing   bool   // the last write did not work
-	Error     string // why, empty while it works
+	Removed   uint64        // old files removed to stay below MaxBytes
+	Torn      uint64        // unfinished lines cut off at the start
+	Waiting   int           // bytes in memory
+	Failing   bool          // the last write did not work
+	Error     string        // why, empty while it works
+	Behind    time.Duration // how long the disk has been at the lines it was last given
+}
+
+// slow is how long a disk may be at one batch before that is worth a word.
+const slow = 3 * time.Second
+
+// Trouble says why lines are not getting to the disk, "" while they are: it
+// fails, or it neither fails nor answers.
+func (s *LogStats) Trouble() string {
+	switch {
+	case s.Failing:
+		return s.Error
+	case s.Behind > slow:
+		return "the disk has not answered for " + s.Behind.Round(time.Second).String()
+	}
+	return ""
 }
 
 // OpenLog opens the current file, cuts off a line that a crash left unfinished,
@@ -137,6 +154,9 @@ func (l *Log) Stats() LogStats {
 	defer l.mu.Unlock()
 	s := l.stats
 	s.Waiting = len(l.waiting)
+	if !l.taken.IsZero() {
+		s.Behind = time.Since(l.taken)
+	}
 	return s
 }
 

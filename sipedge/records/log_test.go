@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -217,6 +218,67 @@ func TestLogSurvivesAFullDisk(t *testing.T) {
 	}
 }
 
+// The same on a disk that is really full: a tmpfs of 64 KiB in a mount namespace
+// of its own, filled by a copy of this test.
+func TestLogOnAReallyFullDisk(t *testing.T) {
+	if dir := os.Getenv("RECORDS_ON_TMPFS"); dir != "" {
+		fillWithRecords(t, dir)
+		return
+	}
+	how := "-m"
+	if os.Getuid() != 0 {
+		how = "-rm" // root in a user namespace of its own
+	}
+	dir := t.TempDir()
+	script := fmt.Sprintf("mount -t tmpfs -o size=64k none %s && RECORDS_ON_TMPFS=%s exec %s -test.run '^TestLogOnAReallyFullDisk$'", dir, dir, os.Args[0])
+	if out, err := exec.Command("unshare", how, "sh", "-c", script).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func fillWithRecords(t *testing.T, dir string) {
+	l := openLog(t, LogOptions{Dir: dir, Edge: "edge-1", RingBytes: 20000, FlushEvery: time.Millisecond, RetryEvery: 5 * time.Millisecond})
+	until := func(what string, ok func(LogStats) bool) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); !ok(l.Stats()); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("waited in vain for %s: %+v", what, l.Stats())
+			}
+		}
+	}
+	next := 0
+	until("lines to be lost", func(s LogStats) bool {
+		l.Append(fmt.Appendf(nil, "%-99d\n", next))
+		next++
+		return s.Lost > 10
+	})
+	if s := l.Stats(); !s.Failing || !strings.Contains(s.Trouble(), "no space left") {
+		t.Errorf("%+v", s)
+	}
+	if out, err := exec.Command("mount", "-o", "remount,size=1m", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	until("the log to go on", func(s LogStats) bool { return !s.Failing && s.Waiting == 0 })
+	lost := l.Stats().Lost
+	closeLog(t, l)
+	whole := 0
+	for i, text := range lines(t, dir) {
+		switch {
+		case strings.Contains(text, `"kind":"gap"`):
+			if !strings.Contains(text, fmt.Sprintf(`"gap":%d,`, lost)) {
+				t.Errorf("%s stands for %d lines", text, lost)
+			}
+		case text != fmt.Sprintf("%-99d", i):
+			t.Fatalf("line %d is %.20q", i, text)
+		default:
+			whole++
+		}
+	}
+	if whole+int(lost) != next {
+		t.Errorf("%d lines and a gap of %d of %d", whole, lost, next)
+	}
+}
+
 func TestLogStartsOnAFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -257,8 +319,13 @@ func TestLogNeverWaitsForTheDisk(t *testing.T) {
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("20000 lines on a hanging disk took %v", took-time.Second)
 		}
-		if s := l.Stats(); s.Waiting > 10000 || s.Lost == 0 {
+		s := l.Stats()
+		if s.Waiting > 10000 || s.Lost == 0 || s.Trouble() != "" {
 			t.Errorf("%+v", s)
+		}
+		time.Sleep(slow)
+		if s = l.Stats(); s.Failing || !strings.Contains(s.Trouble(), "has not answered for 4s") {
+			t.Errorf("%+v: %q", s, s.Trouble())
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

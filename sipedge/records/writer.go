@@ -37,7 +37,10 @@ func (l *Log) write() {
 func (l *Log) take(spare []byte) []byte {
 	l.mu.Lock()
 	batch, lost, since := l.waiting, l.lost, l.since
-	l.waiting, l.lost = spare[:0], 0
+	l.waiting, l.lost, l.taken = spare[:0], 0, time.Time{}
+	if len(batch) > 0 || lost > 0 {
+		l.taken = time.Now()
+	}
 	l.mu.Unlock()
 	if lost > 0 {
 		batch = l.gap(batch, lost, since)

@@ -35,9 +35,17 @@ func (l *Lab) Serve(name string) *Edge {
 // Start starts the edge of that name without waiting.
 func (l *Lab) Start(name string) *Edge {
 	l.T.Helper()
+	return l.start(name)
+}
+
+// start starts an edge by way of the programs before it, each of which becomes
+// the next.
+func (l *Lab) start(name string, before ...string) *Edge {
+	l.T.Helper()
 	log := l.file(name + ".log")
 	e := &Edge{lab: l, data: l.file(name + ".data")}
-	e.Process = start(l.T, "sipedge serve", l.Dir, log, l.env(), append(slices.Clone(l.Place.Within), l.binary(sipedge), "serve", "--config", l.WriteConfig(name))...)
+	argv := slices.Concat(l.Place.Within, before, []string{l.binary(sipedge), "serve", "--config", l.WriteConfig(name)})
+	e.Process = start(l.T, "sipedge serve", l.Dir, log, l.env(), argv...)
 	l.show(log)
 	l.T.Cleanup(func() {
 		if text := readAll(log); strings.Contains(text, "panic") || strings.Contains(text, "goroutine 1 [") {
