@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/speakops/sipedge/integration/internal/lab"
 )
 
@@ -33,6 +35,8 @@ func TestDashboardAndAlerts(t *testing.T) {
 	if out, err := exec.Command("promtool", "test", "rules", filepath.Join(dashboards, "alerts.test.yaml")).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+
+	everyAlertFires(t, dashboards)
 
 	ca := newCA(t)
 	cert, key := ca.issue(t, t.TempDir(), "edge.example.com")
@@ -83,6 +87,54 @@ func TestDashboardAndAlerts(t *testing.T) {
 				t.Errorf("panel %q: %s", p.Title, answer)
 			}
 		}
+	}
+}
+
+// everyAlertFires holds the rules against their tests: promtool says that those
+// are true, and here each rule is found in one that expects it to fire.
+func everyAlertFires(t *testing.T, dashboards string) {
+	t.Helper()
+	var rules struct {
+		Groups []struct {
+			Rules []struct {
+				Alert       string
+				Annotations map[string]string
+			}
+		}
+	}
+	var tests struct {
+		Tests []struct {
+			AlertRuleTest []struct {
+				Alertname string
+				ExpAlerts []any `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		}
+	}
+	for name, into := range map[string]any{"alerts.yaml": &rules, "alerts.test.yaml": &tests} {
+		if err := yaml.Unmarshal(readFile(t, filepath.Join(dashboards, name)), into); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	fires := map[string]bool{}
+	for _, one := range tests.Tests {
+		for _, a := range one.AlertRuleTest {
+			fires[a.Alertname] = fires[a.Alertname] || len(a.ExpAlerts) > 0
+		}
+	}
+	known := 0
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			known++
+			if !fires[r.Alert] {
+				t.Errorf("no test shows %s firing", r.Alert)
+			}
+			if r.Annotations["summary"] == "" || r.Annotations["action"] == "" {
+				t.Errorf("%s does not say what is wrong and what to do", r.Alert)
+			}
+		}
+	}
+	if known < 10 {
+		t.Errorf("%d alerts were read", known)
 	}
 }
 
