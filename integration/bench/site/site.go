@@ -93,6 +93,23 @@ func seed(ctx context.Context, s *Site, _ string) error {
 	return nil
 }
 
+// newFleet forgets the chain of revisions: each edge begins in a folder of its
+// own, and would wait for the one before it to come back or be declared off.
+func (s *Site) newFleet(ctx context.Context) error {
+	rdb := redis.NewClient(&redis.Options{Addr: addr(s.Redis)})
+	defer rdb.Close()
+	keys := rdb.Scan(ctx, 0, "bench:chain:*", 10_000).Iterator()
+	for keys.Next(ctx) {
+		if err := rdb.Del(ctx, keys.Val()).Err(); err != nil {
+			return fmt.Errorf("forget the chain: %w", err)
+		}
+	}
+	if err := keys.Err(); err != nil {
+		return fmt.Errorf("forget the chain: %w", err)
+	}
+	return nil
+}
+
 func addr(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 
 // freePort is a port nobody has, for UDP and TCP, below those the system gives

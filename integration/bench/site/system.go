@@ -63,6 +63,9 @@ func Edge(name, note, bin string, set Settings) System {
 			if err := set.write(s, dir); err != nil {
 				return err
 			}
+			if err := s.newFleet(ctx); err != nil {
+				return err
+			}
 			out, err := exec.CommandContext(ctx, bin, "numbers", "import", "--config", filepath.Join(dir, "edge.yaml"), s.Records).CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("sipedge numbers import: %w\n%s", err, out)
