@@ -37,8 +37,8 @@ type Pass struct {
 	slot   int32 // plus one
 }
 
-// NewNumbers makes a table that remembers size numbers (at least MinNumbers;
-// about 32 bytes each, all reserved at once). Size it above the number of calls
+// NewNumbers makes a table that remembers up to size numbers (at least
+// MinNumbers; some 40 bytes each, taken as they are dialled). Size it above the number of calls
 // the edge can have up: then no call is ever without a place.
 func NewNumbers(l Limits, size int, start time.Time) *Numbers {
 	n := &Numbers{start: start}
@@ -138,8 +138,8 @@ func (n *Numbers) Tracked() (tracked, size int) {
 	for i := range n.stripe {
 		s := &n.stripe[i]
 		s.mu.Lock()
-		tracked += int(s.used)
-		size += len(s.slots)
+		tracked += len(s.slots)
+		size += s.bound
 		s.mu.Unlock()
 	}
 	return tracked, size

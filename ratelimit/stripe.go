@@ -10,12 +10,13 @@ import (
 // stripe is one lock's part of a Numbers: slots in one array, found through
 // chains by hash, and the idle ones (no call up) linked in a ring from the most
 // to the least recently used. Everything is an index into slots, so the
-// collector has nothing to walk and nothing allocates.
+// collector has nothing to walk. The arrays double with the numbers that are
+// dialled, up to the bound: an edge that serves a few pays for a few.
 type stripe struct {
 	mu    sync.Mutex
-	heads []int32 // first slot of a chain, or none
-	slots []slot
-	used  int32 // slots that were ever claimed; evicted ones are claimed again at once
+	heads []int32 // first slot of a chain, or none; a power of two of them
+	slots []slot  // those that were ever claimed; evicted ones are claimed again at once
+	bound int
 	idle  ring
 }
 
@@ -33,17 +34,23 @@ type ring struct{ newest, oldest int32 }
 
 const none = int32(-1)
 
-func (s *stripe) init(size int) {
-	s.slots = make([]slot, size)
-	heads := 1
-	for heads < size {
-		heads *= 2
-	}
+func (s *stripe) init(bound int) {
+	s.bound = bound
+	s.idle = ring{none, none}
+	s.chainAnew(1)
+}
+
+// chainAnew lets every chain begin at one of so many heads.
+func (s *stripe) chainAnew(heads int) {
 	s.heads = make([]int32, heads)
 	for i := range s.heads {
 		s.heads[i] = none
 	}
-	s.idle = ring{none, none}
+	for i := range s.slots {
+		head := s.head(mix(uint64(s.slots[i].number)))
+		s.slots[i].chain = *head
+		*head = int32(i)
+	}
 }
 
 // head skips the bits that chose the stripe.
@@ -65,12 +72,14 @@ func (s *stripe) find(number e164.Number, hash uint64) int32 {
 // only when more numbers than the table holds are dialled within one burst.
 // A number with calls up is never evicted; none means that all have.
 func (s *stripe) claim(number e164.Number, hash uint64) int32 {
-	i := s.used
-	if int(i) < len(s.slots) {
-		s.used++
-	} else if i = s.idle.oldest; i == none {
+	i := int32(len(s.slots))
+	switch {
+	case len(s.slots) < s.bound:
+		s.grow()
+	case s.idle.oldest == none:
 		return none
-	} else {
+	default:
+		i = s.idle.oldest
 		s.unlinkIdle(i)
 		s.unchain(i)
 	}
@@ -79,6 +88,19 @@ func (s *stripe) claim(number e164.Number, hash uint64) int32 {
 	*head = i
 	s.linkIdle(i)
 	return i
+}
+
+// grow adds a slot at the end, which belongs to no chain yet.
+func (s *stripe) grow() {
+	if len(s.slots) == cap(s.slots) {
+		bigger := make([]slot, len(s.slots), min(max(64, 2*len(s.slots)), s.bound))
+		copy(bigger, s.slots)
+		s.slots = bigger
+	}
+	if len(s.slots) == len(s.heads) {
+		s.chainAnew(2 * len(s.heads))
+	}
+	s.slots = s.slots[:len(s.slots)+1]
 }
 
 func (s *stripe) unchain(i int32) {

@@ -157,7 +157,7 @@ func (s *shard) bye(p *passage, m *message.Message, now call.Instant) {
 		}
 		return
 	}
-	if t, ended := s.ended.at[p.token.Call]; ended && t > now {
+	if s.ended.lately(p.token.Call, now) {
 		return
 	}
 	alone := s.endAlone(p.token.Call)

@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"hash/maphash"
 	"time"
 
 	"github.com/speakops/sipedge/sipedge/call"
@@ -8,21 +9,24 @@ import (
 
 // endings remembers calls that ended lately, so that a BYE of the other side
 // that crosses on the wire does not make a second CDR.
-type endings struct {
-	at    map[callID]call.Instant
-	order []callID
-}
+type endings struct{ fading[callID, struct{}] }
 
 const (
 	endingMemory = 64 * time.Second
 	maxEndings   = 1 << 16
 )
 
+func newEndings(seed maphash.Seed) endings {
+	return endings{newFading[callID, struct{}](maxEndings, func(id callID) uint64 { return maphash.Comparable(seed, id) })}
+}
+
 func (e *endings) note(id callID, now call.Instant) {
-	for len(e.order) > 0 && (e.at[e.order[0]] <= now || len(e.order) >= maxEndings) {
-		delete(e.at, e.order[0])
-		e.order = e.order[1:]
-	}
-	e.at[id] = now + call.Instant(endingMemory)
-	e.order = append(e.order, id)
+	e.sweep(now)
+	e.fading.note(id, struct{}{}, now+call.Instant(endingMemory))
+}
+
+// lately says whether a call has ended not long ago.
+func (e *endings) lately(id callID, now call.Instant) bool {
+	_, until, ok := e.get(id)
+	return ok && until > now
 }

@@ -189,7 +189,7 @@ func (s *shard) restExchange(x *exchange, now call.Instant) {
 		code := statusOf(x.last)
 		key, id := x.key, x.id
 		s.drop(x)
-		s.tombs.bury(key, tomb{id: id, code: code}, now+call.Instant(call.Lifetime))
+		s.tombs.bury(key, tomb{id: id, code: code}, now)
 		return
 	}
 	delete(s.clients, x.client)

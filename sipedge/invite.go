@@ -278,7 +278,7 @@ func (inv *invite) setReason(s *shard, m *message.Message) {
 func (s *shard) rest(inv *invite, now call.Instant) {
 	key, t := inv.key, tomb{id: inv.txHead.id, answered: inv.call.Ending() == call.Answered}
 	s.drop(inv)
-	s.tombs.bury(key, t, now+call.Instant(call.Lifetime))
+	s.tombs.bury(key, t, now)
 }
 
 // original re-reads the INVITE as it came; the view lives until spare is used again.

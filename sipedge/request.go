@@ -24,7 +24,7 @@ func (s *shard) request(f transport.Flow, m *message.Message, now call.Instant) 
 		s.strayCancel(f, m, key, id)
 		return
 	}
-	if t, ok := s.tombs.at[key]; ok && t.id == id {
+	if t, ok := s.tombs.of(key, id); ok {
 		s.exhume(t, f, m, now)
 		return
 	}
@@ -89,7 +89,7 @@ func (s *shard) belongs(tx transaction, f transport.Flow, m *message.Message, no
 // strayCancel answers a CANCEL that finds no INVITE in progress: one that is
 // over is past cancelling, which is no error (section 9.2).
 func (s *shard) strayCancel(f transport.Flow, m *message.Message, key, id uint64) {
-	if t, ok := s.tombs.at[key]; ok && t.id == id {
+	if _, ok := s.tombs.of(key, id); ok {
 		s.answer(f, m, 200, "OK", nil)
 		return
 	}

@@ -71,11 +71,11 @@ func newShard(e *Edge, seed maphash.Seed) *shard {
 		edge: e, seed: seed,
 		servers: map[uint64]transaction{},
 		clients: map[uint64]client{},
-		tombs:   tombs{at: map[uint64]tomb{}},
+		tombs:   newTombs(),
 		dialogs: map[callID]*dialog{},
 		media:   map[callID]*anchor{},
 		body:    make([]byte, 0, bufferSize),
-		ended:   endings{at: map[callID]call.Instant{}},
+		ended:   newEndings(seed),
 		alarmAt: call.Never,
 	}
 	s.alarm = time.AfterFunc(time.Hour, s.tick)

@@ -74,7 +74,7 @@ func (s *shard) heardAlready(m *message.Message) bool {
 		return false
 	}
 	key := s.txKey(m)
-	_, buried := s.tombs.at[key]
+	_, _, buried := s.tombs.get(key)
 	return buried || s.servers[key] != nil
 }
 

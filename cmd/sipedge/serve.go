@@ -172,7 +172,6 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 	serving, leave := context.WithCancel(ctx)
 	defer leave()
 	g.Go(func() error { return handOver(inner, edge, leave) })
-	g.Go(func() error { return tuneMemoryFor(inner, table) })
 	views.run(inner, g)
 	g.Go(func() error { return desk.watch(inner, log) })
 	g.Go(func() error {
@@ -244,45 +243,15 @@ func loading(ctx context.Context, f *feed.Feed, log *slog.Logger) (loaded bool) 
 	}
 }
 
-// A table of millions is a heap that never becomes garbage. Left alone, the
-// collector would let twice its size be garbage beside it; half is plenty.
-const (
-	percentOfCalls = 200
-	percentOfTable = 50
-	bytesPerNumber = 50
-	bytesOfCalls   = 64 << 20
-)
+// percentOfHeap is how much garbage may lie beside what lives. The call path makes
+// little, and what an edge holds (numbers, calls at rest, limits) has hardly a
+// pointer in it: a collection costs some milliseconds, and memory much more.
+const percentOfHeap = 50
 
-// tuneMemoryFor follows the size of the table.
-func tuneMemoryFor(ctx context.Context, table *routing.Table) error {
-	if os.Getenv("GOGC") != "" {
-		return nil
-	}
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for now := percentOfCalls; ; {
-		if next := collectAt(table.Len()); next < now-10 || next > now+10 {
-			debug.SetGCPercent(next)
-			now = next
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
-}
-
-func collectAt(numbers int) (percent int) {
-	held := numbers * bytesPerNumber
-	return (percentOfCalls*bytesOfCalls + percentOfTable*held) / (bytesOfCalls + held)
-}
-
-// tuneMemory lets the heap grow before it is collected: calls are short-lived
-// and their memory is reused. GOGC in the environment wins.
+// tuneMemory sets it; GOGC in the environment wins.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(percentOfCalls)
+		debug.SetGCPercent(percentOfHeap)
 	}
 }
 

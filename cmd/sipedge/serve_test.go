@@ -137,16 +137,3 @@ func TestServeWithoutRedis(t *testing.T) {
 		t.Errorf("the table is %.1f s old, it says; at most %.1f", age, most)
 	}
 }
-
-func TestTheCollectorLeavesRoomForTheTable(t *testing.T) {
-	const million = 1_000_000
-	if p := collectAt(0); p != percentOfCalls {
-		t.Error(p)
-	}
-	for _, numbers := range []int{million, 10 * million, 30 * million} {
-		live := bytesOfCalls + numbers*bytesPerNumber
-		if heap := live + live/100*collectAt(numbers); heap > 3*bytesOfCalls+numbers*bytesPerNumber*3/2 {
-			t.Errorf("%d numbers: a heap of %d MB", numbers, heap>>20)
-		}
-	}
-}
