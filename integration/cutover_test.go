@@ -224,6 +224,29 @@ func TestACutoverByTwoPeople(t *testing.T) {
 			t.Errorf("the journal has no %s\n%s", kind, out)
 		}
 	}
+	p.proved("2 flips; 1 call held against them")
+}
+
+// proved lets the auditor hold what the edges have written against their own
+// copies of the journal, and against what an operator exports.
+func (p *party) proved(says string) {
+	p.t.Helper()
+	var folders []string
+	for i, l := range p.labs {
+		folders = append(folders, filepath.Join(l.Dir, fmt.Sprintf("edge-%d.data", i+1)))
+	}
+	file := filepath.Join(p.t.TempDir(), "journal.jsonl")
+	p.does(viv, 1, 0, "journal", "export", file)
+	for _, journal := range [][]string{nil, {file}} {
+		lab.Until(p.t, 15*time.Second, "the audit to find everything", func() bool { // edges copy the journal every second
+			out, code := p.labs[0].Run(append(append([]string{"audit"}, folders...), journal...)...)
+			proved := code == 0 && strings.Contains(out, says) && strings.Contains(out, "porcupine: ") && !strings.Contains(out, "not proved")
+			if !proved {
+				p.t.Logf("audit: %d, want %q\n%s", code, says, out)
+			}
+			return proved
+		})
+	}
 }
 
 // The large one: ten thousand numbers are armed and rolled back in the time that

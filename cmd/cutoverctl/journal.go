@@ -11,6 +11,7 @@ import (
 type journalCmd struct {
 	Show   journalShowCmd   `cmd:"" default:"withargs" help:"Every step of every cutover, the oldest first."`
 	Verify journalVerifyCmd `cmd:"" help:"Check every hash. Exit code 1 when something is missing or was changed."`
+	Export journalExportCmd `cmd:"" help:"Write it down with the numbers it speaks of, for sipedge audit."`
 }
 
 type journalShowCmd struct {

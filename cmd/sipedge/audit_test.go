@@ -59,7 +59,7 @@ func TestAuditShowsThePair(t *testing.T) {
 
 // chainFiles writes what an edge keeps of the fleet: its copy of the journal, in
 // which the number goes to SpeakOps at ten, and the list that this speaks of.
-func chainFiles(t *testing.T, dir string) {
+func chainFiles(t testing.TB, dir string) {
 	t.Helper()
 	n, err := e164.Parse("+12025550143")
 	if err != nil {

@@ -213,7 +213,6 @@ func (a *Auditor) Decision(d Decision) {
 	a.oneAnswer(&d)
 	a.forward(&d)
 	a.holder(&d)
-	a.retry(&d)
 	a.routed = append(a.routed, &d)
 }
 
@@ -237,6 +236,7 @@ func (a *Auditor) Findings() ([]Finding, Totals) {
 	})
 	for _, d := range a.routed {
 		a.calls[d.Number] = append(a.calls[d.Number], d)
+		a.retry(d)
 	}
 	a.known = &truths{a.chain, map[*life][]*Flip{}, map[string]*truth{}}
 	a.byHolder()
@@ -257,7 +257,7 @@ func (a *Auditor) Findings() ([]Finding, Totals) {
 		}
 	}
 	slices.SortStableFunc(a.findings, func(x, y Finding) int {
-		return cmp.Or(cmp.Compare(Promises[x.Promise], Promises[y.Promise]), cmp.Compare(x.Promise, y.Promise), slices.Compare(x.Where, y.Where))
+		return cmp.Or(cmp.Compare(Promises[x.Promise], Promises[y.Promise]), cmp.Compare(x.Promise, y.Promise), slices.Compare(x.Where, y.Where), cmp.Compare(x.Says, y.Says))
 	})
 	return a.findings, a.totals
 }

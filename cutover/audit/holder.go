@@ -43,6 +43,15 @@ type truths struct {
 	made  map[string]*truth
 }
 
+func (t *truths) flipsOf(l *life) []*Flip {
+	if t.flips[l] == nil {
+		for _, turn := range l.turns {
+			t.flips[l] = append(t.flips[l], &Flip{Cutover: l.cutover, At: turn.At.Time, To: turn.Authority.String()})
+		}
+	}
+	return t.flips[l]
+}
+
 func (t *truths) of(number string) *truth {
 	lives := t.chain.lives[number]
 	if len(lives) == 0 {
@@ -58,14 +67,10 @@ func (t *truths) of(number string) *truth {
 	is := &truth{since: lives[0].since, holds: []string{lives[0].first.String()}}
 	var turns []routing.Turn
 	for _, l := range lives {
-		if t.flips[l] == nil {
-			for _, turn := range l.turns {
-				t.flips[l] = append(t.flips[l], &Flip{Cutover: l.cutover, At: turn.At.Time, To: turn.Authority.String()})
-			}
-		}
+		flips := t.flipsOf(l)
 		for i, turn := range l.turns {
 			turns = append(turns, routing.Turn{At: turn.At.Time, Authority: turn.Authority})
-			is.turns, is.from, is.holds = append(is.turns, t.flips[l][i]), append(is.from, l.agreed[i]), append(is.holds, turn.Authority.String())
+			is.turns, is.from, is.holds = append(is.turns, flips[i]), append(is.from, l.agreed[i]), append(is.holds, turn.Authority.String())
 		}
 	}
 	line, err := routing.NewTimeline(0, lives[0].first, turns...)
@@ -117,8 +122,8 @@ func (a *Auditor) byHolder() {
 		}
 		t.saw(d)
 	}
-	for _, flips := range a.known.flips {
-		for _, f := range flips {
+	for _, l := range a.chain.all {
+		for _, f := range a.known.flipsOf(l) {
 			a.totals.Flips = append(a.totals.Flips, *f)
 		}
 	}
