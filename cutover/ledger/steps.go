@@ -81,6 +81,7 @@ func (l *Ledger) Propose(ctx context.Context, p Proposal) (Proposed, error) {
 // Outcome is where a revision stands after a step.
 type Outcome struct {
 	Committed bool
+	Now       bool               // this very acknowledgement committed it
 	Waiting   []cutover.MemberID // whose acknowledgement is missing while it is not
 	Replicas  Replicas           // that have the outcome
 }
@@ -93,7 +94,9 @@ func (l *Ledger) Ack(ctx context.Context, g cutover.Generation, edge cutover.Mem
 	if err != nil {
 		return Outcome{}, outcomeError(ackStep, id, err)
 	}
-	return Outcome{a.text["outcome"] == "committed", a.members("waiting"), have}, nil
+	committed := a.text["outcome"] == "committed"
+	_, counted := a.text["waiting"] // a repeat is only told the outcome
+	return Outcome{committed, committed && counted, a.members("waiting"), have}, nil
 }
 
 // outcomeError gives a type to what a step says of a revision.

@@ -31,6 +31,10 @@ type Beat struct {
 	Trip        time.Duration `json:"round_trip_ns"`
 	Fsync       time.Duration `json:"fsync_ns"`
 
+	// Spread is how far the store had copied the revision that this edge's word
+	// committed last; nil when another's did.
+	Spread *Spread `json:"spread,omitempty"`
+
 	// From other rooms.
 	Version  string           `json:"version,omitempty"`
 	Admin    string           `json:"admin,omitempty"` // where its API listens
@@ -42,6 +46,16 @@ type Beat struct {
 	Held     int              `json:"held,omitempty"`
 	Writer   bool             `json:"writer,omitempty"` // it may write number records
 }
+
+// Spread is how many of the store's replicas had a revision when its commit was
+// answered (WAIT).
+type Spread struct {
+	ID   cutover.RevisionID `json:"id"`
+	Have int                `json:"have"`
+	Of   int                `json:"of"` // connected
+}
+
+func (s *Spread) String() string { return fmt.Sprintf("%d of %d", s.Have, s.Of) }
 
 // beats tells the fleet of this edge every second, and at once when what is in
 // force changes: an operator is told "armed" by these.
@@ -82,6 +96,7 @@ func (r *Runner) Beat() Beat {
 		Trip: r.pace.slowest(), Fsync: r.paper.fsync.slowest(),
 	}
 	b.Serving, b.Why = r.Serves()
+	b.Spread = r.spread.Load()
 	if pair.Committed != nil {
 		b.Committed, b.Number = pair.Committed.ID, pair.Committed.Number
 	}

@@ -21,6 +21,7 @@ type Change struct {
 	// armed: from there on the store is no longer needed.
 	Confirmed []cutover.MemberID
 	Missing   []cutover.MemberID
+	Spread    *Spread // nil when nobody has told
 }
 
 // Armed says that every live member has journaled the commit.
@@ -174,6 +175,9 @@ func (r *Runner) confirmed(ctx context.Context, p ledger.Proposed, off []cutover
 		beats, err := r.Fleet(ctx)
 		for _, m := range p.Revision.Members {
 			i := slices.IndexFunc(beats, func(b Beat) bool { return b.Edge == m })
+			if i >= 0 && beats[i].Spread != nil && beats[i].Spread.ID == p.Revision.ID {
+				c.Spread = beats[i].Spread
+			}
 			switch {
 			case i >= 0 && beats[i].Number >= p.Revision.Number:
 				c.Confirmed = append(c.Confirmed, m)

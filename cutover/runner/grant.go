@@ -59,7 +59,10 @@ func (r *Runner) ask(ctx context.Context, store timekeeper, wish cutover.Effect)
 	chain, g := r.opts.Chain, r.edge.Generation
 	switch w := wish.(type) {
 	case cutover.Ack:
-		_, err := chain.Ack(ctx, g, r.edge.Self, w.ID)
+		out, err := chain.Ack(ctx, g, r.edge.Self, w.ID)
+		if err == nil && out.Now {
+			r.spread.Store(&Spread{w.ID, out.Replicas.Have, out.Replicas.Connected})
+		}
 		return err
 	case cutover.Refuse:
 		r.log.Warn("cutover: this edge cannot prepare a revision and refuses it", "revision", w.ID, "reason", w.Reason)

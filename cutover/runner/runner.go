@@ -61,7 +61,8 @@ type Runner struct {
 	asked    atomic.Bool // the store was asked whether this identity still holds
 	self     atomic.Pointer[cutover.MemberID]
 	promised atomic.Pointer[cutover.Generation]
-	view     atomic.Pointer[View] // what is known of the store, for people
+	view     atomic.Pointer[View]   // what is known of the store, for people
+	spread   atomic.Pointer[Spread] // of the last revision that this edge's word committed
 	witness  witness
 	wake     chan struct{} // look at the store now
 	beat     chan struct{} // tell the fleet now

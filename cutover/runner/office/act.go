@@ -3,6 +3,7 @@ package office
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -158,8 +159,9 @@ func (f *Office) became(ctx context.Context, by admin.Person, d *deal, change *r
 	out := admin.Changed{State: "committed", Revision: admin.RevisionRef{ID: string(rev)}, Says: "every live edge has it in its journal; Redis is no longer needed"}
 	if change != nil {
 		out.Revision.Number = change.Revision.Number
-		if !change.Differs.IsZero() {
-			out.Says += "; it takes force at " + change.Differs.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		out.Says += "; " + outlook(change.Revision.Cutover(d.p().ID), f.now())
+		if change.Spread != nil {
+			out.Replicas = change.Spread.String()
 		}
 		for _, m := range change.Missing {
 			out.Missing = append(out.Missing, admin.Missing{Edge: string(m)})
@@ -205,6 +207,18 @@ func (f *Office) became(ctx context.Context, by admin.Person, d *deal, change *r
 	c, serr := f.Cutover(writing, string(d.p().ID))
 	out.Cutover = c
 	return out, serr
+}
+
+// outlook is what a committed timeline holds for its numbers, for people. The
+// instant from which it differs from the one before is no help to them: a flip that
+// is moved away differs from when it would have been.
+func outlook(c *cutover.Cutover, now time.Time) string {
+	switch {
+	case c == nil || len(c.Turns) == 0 || !c.Last().After(now):
+		return "no step lies ahead"
+	default:
+		return fmt.Sprintf("%s holds the numbers from %s on", c.Final(), c.Last().UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+	}
 }
 
 // unanswered says that the store may or may not have done what it was asked.
