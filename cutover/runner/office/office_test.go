@@ -36,6 +36,7 @@ type house struct {
 	run    *runner.Runner
 	bus    *admin.Bus
 	closes func()
+	due    time.Time // of the commitment, as it was first planned
 }
 
 func redisServer(t *testing.T) string {
@@ -126,10 +127,13 @@ func (h *house) until(what string, ok func() bool) {
 func (h *house) plans(at time.Time) {
 	h.t.Helper()
 	wall := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") }
+	if h.due.IsZero() {
+		h.due = at
+	}
 	text := fmt.Sprintf(`{"zone":"UTC","order":{"id":"o-1","kind":"port_in","number_type":"local","numbers":["+12025550000 - +12025550009"],"scope":"full",
 "losing_provider":"north","gaining_provider":"speakops","customer_assignment":"cust-1","account_validation":{"state":"validated"},
 "loa":{"version":"1","signed":"2020-01-01T00:00:00Z"},"foc":{"version":"2","due":%q}},
-"cutover":{"id":"c-1","purpose":"port_in","mode":"scheduled","window_open":%q,"window_close":%q,"at":%q}}`, wall(at), wall(at.Add(-time.Hour)), wall(at.Add(time.Hour)), wall(at))
+"cutover":{"id":"c-1","purpose":"port_in","mode":"scheduled","window_open":%q,"window_close":%q,"at":%q}}`, wall(h.due), wall(at.Add(-time.Hour)), wall(at.Add(time.Hour)), wall(at))
 	if _, err := h.Plan(h.t.Context(), anna, admin.PlanFile{Text: text}); err != nil {
 		h.t.Fatal(err)
 	}

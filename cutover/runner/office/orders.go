@@ -149,6 +149,10 @@ func (f *Office) draftOrder(d *draft, next *order.Order) error {
 		return next.Check()
 	}
 	was := d.order.Value.Order
+	if what, event := retold(&was, next); what != "" {
+		return admin.NewProblem(http.StatusConflict, "told_not_planned", `the file has another %s than order %s was told, and nothing was changed; what the world says is told, not planned: cutoverctl orders tell %s '{"event":%q, ...}', and then make the file say the same or leave it out`,
+			what, was.ID, was.ID, event)
+	}
 	next.Revision, next.Standing = was.Revision, was.Standing
 	if reflect.DeepEqual(*next, was) {
 		return nil
@@ -156,6 +160,23 @@ func (f *Office) draftOrder(d *draft, next *order.Order) error {
 	edited, err := was.Edit(*next)
 	d.order.Value.Order, d.editsO = edited, true
 	return err
+}
+
+// retold finds what a file says otherwise of an order's standing in the world than
+// the order was told, and the event that tells it. What it leaves out, it leaves.
+func retold(was, next *order.Order) (what, event string) {
+	foc, loa := next.FOC, next.LOA
+	switch {
+	case foc != nil && (was.FOC == nil || foc.Version != was.FOC.Version || !foc.Due.Same(was.FOC.Due) || !foc.Until.Same(was.FOC.Until)):
+		return "foc", "foc_received"
+	case loa != nil && (was.LOA == nil || loa.Version != was.LOA.Version || !loa.Signed.Equal(was.LOA.Signed)):
+		return "loa", "loa_signed"
+	case next.Validation.State != "" && next.Validation.State != was.Validation.State:
+		return "account_validation", "account_checked"
+	case len(next.Exceptions) > 0 && !reflect.DeepEqual(next.Exceptions, was.Exceptions):
+		return "exceptions", "exception_raised"
+	}
+	return "", ""
 }
 
 // stands is the porting state that all records of a new order's numbers agree
