@@ -4,21 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/speakops/sipedge/cmd/sipedge/internal/demo"
 	"github.com/speakops/sipedge/routing/e164"
-	"github.com/speakops/sipedge/sipedge"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
 
@@ -27,14 +19,36 @@ import (
 type devCmd struct {
 	Listen   netip.AddrPort `default:"127.0.0.1:5060" placeholder:"ADDR:PORT" help:"Where the edge takes calls, UDP and TCP; port 0 finds a free one (${default})."`
 	Admin    netip.AddrPort `placeholder:"ADDR:PORT" help:"Where /readyz and the rest of the admin API are (127.0.0.1:8080 if it is free)."`
-	Data     string         `type:"path" placeholder:"DIR" help:"Keep records here; otherwise they go with the edge."`
+	Data     string         `type:"path" placeholder:"DIR" help:"Keep records and journals here; otherwise they go with the edges."`
 	Call     string         `placeholder:"NUMBER" help:"Place a call to this number, show its messages, and end: exit code 0 when it was answered."`
 	From     string         `default:"+12025550199" placeholder:"NUMBER" help:"The caller of --call (${default})."`
 	Override string         `enum:"legacy,speakops," default:"" placeholder:"SIDE" help:"Force --call to legacy or speakops, by X-SpeakOps-Route."`
 	Talk     time.Duration  `default:"1s" placeholder:"TIME" help:"How long --call lasts once it is answered (${default})."`
 	Via      netip.AddrPort `placeholder:"ADDR:PORT" help:"Place --call through an edge that runs already, such as another sipedge dev."`
+	Edges    int            `default:"3" placeholder:"N" help:"How many edges, 1 to 5; the others listen on the next ports that are free (${default}; --call needs one)."`
+	Cutover  time.Duration  `default:"1m" placeholder:"TIME" help:"Let ten numbers change hands so long after the start, with calls running through it; 0 for no cutover (${default})."`
 
 	call demo.Call
+}
+
+// shortest is what planning, rehearsing and arming a cutover may take.
+const shortest = 5 * time.Second
+
+// Help implements kong's second paragraph.
+func (c *devCmd) Help() string {
+	return `Nothing is needed but this program: edges, an embedded Redis, gateways that answer, numbers to dial and people to plan
+a cutover all run in this one process, on addresses of this machine, and are gone when it ends.
+
+Without --call it shows what a fleet is for: three edges take calls, two people take a port order of ten numbers through
+plan, lint, rehearsal, approval and arming, and a minute after the start the numbers go from legacy to SpeakOps at one
+instant on all three, under calls. The lines it prints say who carried which call and why (before_cut, cut); cutoverctl
+shows the same live, and takes it back.
+
+  sipedge dev                              watch a cutover; dial the numbers it lists
+  sipedge dev --cutover 15s                the same for the impatient
+  sipedge dev --edges 1 --cutover 0        one edge to dial, nothing else happens
+  sipedge dev --data /tmp/dev              keep what the edges write; then: sipedge audit /tmp/dev
+  sipedge dev --call +12025550100          place one call, show its messages, and end`
 }
 
 // Validate implements kong's check of a command line.
@@ -49,9 +63,14 @@ func (c *devCmd) Validate() error {
 		return errors.New("--override is for a call; add --call NUMBER")
 	case c.Talk < 0 || c.Talk > time.Hour:
 		return fmt.Errorf("--talk: %s is no length for a call; write a time up to 1h, such as 2s", c.Talk)
+	case c.Edges < 1 || c.Edges > maxEdges:
+		return fmt.Errorf("--edges: %d is not between 1 and %d", c.Edges, maxEdges)
+	case c.Cutover != 0 && (c.Cutover < shortest || c.Cutover > time.Hour):
+		return fmt.Errorf("--cutover: %s is too short or too long; write a time from %s to 1h, or 0 for no cutover", c.Cutover, shortest)
 	case c.Call == "":
 		return nil
 	}
+	c.Edges, c.Cutover = 1, 0
 	var err error
 	if c.call.To, err = e164.Parse(c.Call); err != nil {
 		return fmt.Errorf("--call: %q is no number in E.164; write a plus and the country code, such as +12025550100", c.Call)
@@ -75,48 +94,30 @@ func (c *devCmd) Run(ctx context.Context, s streams) error {
 	}
 	house := &house{numbers: demo.Numbers()}
 	defer house.close()
+	if c.Cutover > 0 {
+		house.cutting = demo.Cutting()
+	}
 	if err := c.furnish(ctx, house); err != nil {
 		return err
 	}
-	cfg, err := house.Config()
-	if err != nil {
-		return err
-	}
-
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-	ready := make(chan struct{})
-	var g errgroup.Group
-	g.Go(func() error {
-		defer end()
-		h := hooks{fleeting: true, onCall: board.Decided, cdrs: board, ready: func(*sipedge.Edge) { close(ready) }}
-		return c.bound(serve(ctx, cfg, s.Err, h))
-	})
-	g.Go(func() error {
-		defer end()
-		select {
-		case <-ready:
-			return c.attend(ctx, board, house)
-		case <-ctx.Done():
-			return nil
-		}
-	})
-	return g.Wait()
+	board.Edges = c.Edges > 1
+	show := &show{devCmd: c, house: house, board: board, log: s.Err}
+	return show.run(ctx)
 }
 
-// attend is what happens while the edge serves: the one call, or whatever is
+// attend is what happens while one edge serves: the one call, or whatever is
 // dialled until Ctrl-C. Calls that are up then are hung up by the gateways, so
-// that the edge has drained at once.
-func (c *devCmd) attend(ctx context.Context, board *demo.Board, house *house) (err error) {
-	if c.Call != "" {
-		c.call.Via = house.Listen
-		err = c.place(ctx, board, house.numbers)
+// that the edges have drained at once.
+func (v *show) attend(ctx context.Context) (err error) {
+	if v.Call != "" {
+		v.call.Via = v.house.sites[0].Listen
+		err = v.place(ctx, v.board, v.house.numbers)
 	} else {
-		board.Say(board.Introduce(house.Site, house.numbers, c.Data != ""))
-		<-ctx.Done()
-		board.Say("\nending: calls that are up are hung up")
+		v.board.Say(v.board.Introduce(v.introduction()))
+		v.evening(ctx)
+		v.board.Say("\nending: calls that are up are hung up")
 	}
-	house.hangUp()
+	v.house.hangUp()
 	return err
 }
 
@@ -152,105 +153,4 @@ func (c *devCmd) bound(err error) error {
 		return fmt.Errorf("%s (%s) is in use; if a sipedge dev runs there, call through it with --via %s, else listen elsewhere with --listen %s", at, bind.Listener.Proto, at, hint)
 	}
 	return fmt.Errorf("%s (%s) is in use by another program; stop it, or listen elsewhere with --listen %s", at, bind.Listener.Proto, hint)
-}
-
-// house is what the demo edge stands on.
-type house struct {
-	demo.Site
-	numbers []demo.Number
-	redis   *miniredis.Miniredis
-	rubbish string // a folder to remove at the end
-}
-
-// furnish starts Redis and the gateways, and fills in the numbers.
-func (c *devCmd) furnish(ctx context.Context, h *house) (err error) {
-	if err := c.addresses(h); err != nil {
-		return err
-	}
-	if err := h.folder(c.Data); err != nil {
-		return err
-	}
-	if h.redis, err = demo.OpenStore(); err != nil {
-		return err
-	}
-	h.Site.Redis = h.redis.Addr()
-	rdb := redis.NewClient(&redis.Options{Addr: h.redis.Addr()})
-	defer rdb.Close()
-	if err := demo.Fill(ctx, rdb, demo.Prefix, h.numbers, time.Now()); err != nil {
-		return err
-	}
-	for _, name := range []string{demo.LegacyA, demo.LegacyB, demo.SpeakOpsA} {
-		g, err := demo.OpenGateway(name, h.Listen.Addr(), demo.MannerOf(h.numbers))
-		if err != nil {
-			return err
-		}
-		h.Gateways = append(h.Gateways, g)
-	}
-	return nil
-}
-
-// preferredAdmin is where the admin API is when nobody says anything.
-var preferredAdmin = netip.MustParseAddrPort("127.0.0.1:8080")
-
-// addresses settles where the edge and its admin API listen.
-func (c *devCmd) addresses(h *house) (err error) {
-	if h.Listen = c.Listen; h.Listen.Port() == 0 {
-		if h.Listen, err = demo.FreePort(c.Listen.Addr()); err != nil {
-			return fmt.Errorf("--listen %s: %w", c.Listen, err)
-		}
-	}
-	if h.Admin = c.Admin; !h.Admin.IsValid() {
-		h.Admin = preferredAdmin
-	}
-	if h.Admin.Port() == 0 {
-		h.Admin, err = demo.FreePort(h.Admin.Addr())
-		return err
-	}
-	l, err := net.Listen("tcp", h.Admin.String())
-	switch {
-	case err != nil && c.Admin.IsValid():
-		return fmt.Errorf("--admin %s cannot be listened on (%w); choose another address", c.Admin, err)
-	case err != nil:
-		h.Admin, err = demo.FreePort(preferredAdmin.Addr())
-		return err
-	}
-	defer l.Close()
-	h.Admin = l.Addr().(*net.TCPAddr).AddrPort()
-	return nil
-}
-
-// folder is where records go: the one asked for, or one that goes at the end.
-func (h *house) folder(asked string) (err error) {
-	if asked != "" {
-		h.DataDir = asked
-		return os.MkdirAll(filepath.Join(asked, "records"), 0o755)
-	}
-	h.DataDir, err = os.MkdirTemp("", "sipedge-dev-")
-	h.rubbish = h.DataDir
-	return err
-}
-
-// hangUpWithin bounds the good-byes of the gateways.
-const hangUpWithin = 3 * time.Second
-
-func (h *house) hangUp() {
-	ctx, stop := context.WithTimeout(context.Background(), hangUpWithin)
-	defer stop()
-	var all errgroup.Group
-	for _, g := range h.Gateways {
-		all.Go(func() error { g.HangUp(ctx); return nil })
-	}
-	_ = all.Wait()
-}
-
-func (h *house) close() {
-	for _, g := range h.Gateways {
-		g.Close()
-	}
-	if h.redis != nil {
-		h.redis.Close()
-	}
-	if h.rubbish != "" {
-		_ = os.RemoveAll(h.rubbish) // it is in the folder for temporary files
-	}
 }

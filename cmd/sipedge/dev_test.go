@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +43,7 @@ func (s *screen) String() string {
 func (s *screen) shows(t *testing.T, pattern string) []string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if m := re.FindStringSubmatch(s.String()); m != nil {
 			return m
 		}
@@ -67,14 +68,15 @@ func noLeaks(t *testing.T) {
 	})
 }
 
-// dev starts `sipedge dev`; end is Ctrl-C, and gives the exit code.
+// dev starts `sipedge dev` with one edge, and whatever args say; end is Ctrl-C, and
+// gives the exit code.
 func dev(t *testing.T, args ...string) (out *screen, edge netip.AddrPort, end func() int) {
 	t.Helper()
 	out = &screen{}
 	ctx, stop := context.WithCancel(t.Context())
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, append([]string{"dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...), streams{out, out})
+		code <- run(ctx, append([]string{"dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--edges", "1", "--cutover", "0"}, args...), streams{out, out})
 	}()
 	end = sync.OnceValue(func() int {
 		stop()
@@ -215,6 +217,34 @@ func TestDevHangsUpOnCtrlC(t *testing.T) {
 	out.shows(t, `ended +answered by speakops-a .* hung up by the callee`)
 }
 
+// What a newcomer sees: two people arm an order of ten numbers, which three edges
+// give to SpeakOps at one instant, under calls. What the edges have written proves
+// it.
+func TestDevShowsACutover(t *testing.T) {
+	noLeaks(t)
+	data := t.TempDir()
+	out, _, end := dev(t, "--edges", "3", "--cutover", "6s", "--data", data)
+	out.shows(t, `edge +127\.0\.0\.1:\d+, UDP and TCP +\(dev-3, admin API http://`)
+	for _, step := range []string{"planned    ops-anna: order o-demo moves 10 numbers", "rehearsed  .*: 90 answers, all as planned", "approved   by ops-bo", "armed      each of 3 edges",
+		`dev-\d  \+12025550198  -> \+12025550\d+ +legacy +via legacy-a, then legacy-b +before_cut: `, "now        10 numbers belong to speakops",
+		`dev-\d  \+12025550198  -> \+12025550\d+ +speakops via speakops-a +cut: `, `flipped    last call on legacy \d+ ms before \(dev-\d\), first on speakops \d+ ms after \(dev-\d\)`} {
+		out.shows(t, step)
+	}
+	of := out.shows(t, `of (\d+) calls (\d+) failed`)
+	placed, _ := strconv.Atoi(of[1])
+	failed, _ := strconv.Atoi(of[2])
+	if placed < 10 || failed*10 > placed { // a machine that is busy may let one ring too long
+		t.Errorf("of %d calls %d failed\n%s", placed, failed, out)
+	}
+	if code := end(); code != exitOK {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	code, says, errs := call(t, "audit", data)
+	if code != exitOK || !strings.Contains(says, "1 flip;") || !strings.Contains(says, "history of 10 numbers is that of one register") || strings.Contains(says, "not proved") {
+		t.Errorf("audit: %d\n%s%s", code, says, errs)
+	}
+}
+
 func TestDevPlacesACall(t *testing.T) {
 	noLeaks(t)
 	for _, c := range []struct {
@@ -287,6 +317,8 @@ func TestDevSaysWhatIsWrong(t *testing.T) {
 		{[]string{"--call", "+12025550100", "--override", "none"}, exitUsage, "--override"},
 		{[]string{"--call", "+12025550100", "--talk=-1s"}, exitUsage, "--talk: -1s is no length for a call"},
 		{[]string{"--override", "legacy"}, exitUsage, "--override is for a call; add --call NUMBER"},
+		{[]string{"--edges", "9"}, exitUsage, "--edges: 9 is not between 1 and 5"},
+		{[]string{"--cutover", "1s"}, exitUsage, "--cutover: 1s is too short or too long; write a time from 5s to 1h, or 0 for no cutover"},
 		{[]string{"--via", "127.0.0.1:5060"}, exitUsage, "--via is for a call; add --call NUMBER"},
 	} {
 		code, out, errs := call(t, append([]string{"dev"}, c.args...)...)

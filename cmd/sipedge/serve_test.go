@@ -19,7 +19,7 @@ import (
 // site is what an edge needs around it, its folder included.
 func site(t *testing.T) demo.Site {
 	t.Helper()
-	s := demo.Site{DataDir: t.TempDir()}
+	s := demo.Site{ID: "dev", TokenKey: demo.Key(), First: true, DataDir: t.TempDir()}
 	var err error
 	for _, at := range []*netip.AddrPort{&s.Listen, &s.Admin} {
 		if *at, err = demo.FreePort(netip.MustParseAddr("127.0.0.1")); err != nil {

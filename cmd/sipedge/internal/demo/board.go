@@ -27,6 +27,12 @@ type Board struct {
 	done   sync.WaitGroup
 
 	ladder atomic.Int64 // UnixNano of the first message of a ladder; 0: lines of their own
+
+	// Edges says that there are several, so that each line names its own. Demo is
+	// the caller of calls that the demo places: of those only decisions are printed.
+	// Both are set before anything is printed.
+	Edges bool
+	Demo  string
 }
 
 // NewBoard prints to out, in colour when that is a terminal and NO_COLOR is not
@@ -89,36 +95,40 @@ func (b *Board) paint(how, text string) string {
 	return "\x1b[" + how + "m" + text + "\x1b[0m"
 }
 
-// Decided prints one decision. It never blocks.
-func (b *Board) Decided(c sipedge.CallLine) {
+// Decided prints one decision of an edge. It never blocks.
+func (b *Board) Decided(edge string, c sipedge.CallLine) {
 	who, way, because := Verdict(c)
 	how := map[string]string{"legacy": yellow, "speakops": cyan, "refused": red}[who]
 	if b.ladder.Load() != 0 {
 		b.rung(time.Now(), "the edge decides", fmt.Sprintf("%s %s (%s)", who, way, because), how)
 		return
 	}
-	b.offer(b.stamp(c.From.String(), c.To.String()) + b.paint(how, fmt.Sprintf("%-9s", who)) + fmt.Sprintf("%-27s  %s", way, because))
+	b.offer(b.stamp(edge, c.From.String(), c.To.String()) + b.paint(how, fmt.Sprintf("%-9s", who)) + fmt.Sprintf("%-27s  %s", way, because))
 }
 
 // Append implements sipedge.Lines: it prints how a call ended. It never blocks,
 // and takes every line.
 func (b *Board) Append(line []byte) bool {
 	e, err := ReadEnded(line)
-	if err != nil || !e.Carried() || b.ladder.Load() != 0 {
+	if err != nil || !e.Carried() || b.ladder.Load() != 0 || b.Demo != "" && e.Caller == b.Demo && e.Outcome == "answered" {
 		return true
 	}
-	b.offer(b.stamp(e.Caller, e.PublicNumber) + b.Dim(fmt.Sprintf("%-9s%s", "ended", e)))
+	b.offer(b.stamp(e.Edge, e.Caller, e.PublicNumber) + b.Dim(fmt.Sprintf("%-9s%s", "ended", e)))
 	return true
 }
 
-func (b *Board) stamp(from, to string) string {
+func (b *Board) stamp(edge, from, to string) string {
 	if from == "" {
 		from = "anonymous"
 	}
 	if to == "" {
 		to = "no number"
 	}
-	return b.Dim(time.Now().Format("15:04:05")) + fmt.Sprintf("  %-13s -> %-14s ", from, to)
+	at := b.Dim(time.Now().Format("15:04:05"))
+	if b.Edges {
+		at += "  " + edge
+	}
+	return at + fmt.Sprintf("  %-13s -> %-14s ", from, to)
 }
 
 // Climb makes the board a ladder: times count from the first message.

@@ -13,10 +13,21 @@ import (
 
 // Site is what a demo edge is built on.
 type Site struct {
+	ID            string
 	Listen, Admin netip.AddrPort
 	DataDir       string
 	Redis         string // host:port
 	Gateways      []*Gateway
+	TokenKey      string               // all edges of one fleet have the same
+	People        []configs.AdminToken // who may ask its admin API; nobody: this machine looks
+	First         bool                 // it begins the chain, and may write number records
+}
+
+// Key makes a TokenKey.
+func Key() string {
+	var key [32]byte
+	rand.Read(key[:])
+	return hex.EncodeToString(key[:])
 }
 
 // Prefix of the demo's keys in Redis.
@@ -34,27 +45,33 @@ func (s Site) yaml() string {
 	if ip := s.Listen.Addr(); !ip.IsLoopback() {
 		sources += fmt.Sprintf(", %q", ip) // phones on this machine call from it
 	}
-	var key [32]byte
-	rand.Read(key[:])
 	gateways := map[bool]string{}
 	for i, g := range s.Gateways {
 		ours := g.Name() == SpeakOpsA
 		gateways[ours] += fmt.Sprintf("\n      - { id: %s, uri: \"sip:%s\", priority: %d }", g.Name(), g.Addr(), i+1)
 	}
+	cutover, writer, people := "explicit", "", ""
+	if s.First {
+		// In this Redis whoever says that he is "default" is believed.
+		cutover, writer = "auto", ", writer: { username: default }"
+	}
+	for _, who := range s.People {
+		people += fmt.Sprintf("{ name: %s, role: %s, hash: %q }, ", who.Name, who.Role, who.Hash)
+	}
 	return strings.NewReplacer(
-		"LISTEN", s.Listen.String(), "ADMIN", s.Admin.String(), "DATA", strings.ReplaceAll(s.DataDir, "'", "''"), "REDIS", s.Redis, "PREFIX", Prefix,
-		"SOURCES", sources, "KEY", hex.EncodeToString(key[:]), "LEGACY", gateways[false], "SPEAKOPS", gateways[true],
+		"NAME", s.ID, "BEGIN", cutover, "WRITER", writer, "PEOPLE", people, "LISTEN", s.Listen.String(), "ADMIN", s.Admin.String(), "DATA", strings.ReplaceAll(s.DataDir, "'", "''"), "REDIS", s.Redis, "PREFIX", Prefix,
+		"SOURCES", sources, "KEY", s.TokenKey, "LEGACY", gateways[false], "SPEAKOPS", gateways[true],
 	).Replace(config)
 }
 
 const config = `
-edge: { id: dev, data_dir: 'DATA', token_keys: [ "KEY" ], drain_timeout: 5s }
+edge: { id: NAME, data_dir: 'DATA', token_keys: [ "KEY" ], drain_timeout: 5s }
 sip:
   listen:
     - { name: udp, transport: udp, address: "LISTEN" }
     - { name: tcp, transport: tcp, address: "LISTEN" }
-redis: { addresses: [ "REDIS" ], prefix: PREFIX }
-cutover: { init: auto }
+redis: { addresses: [ "REDIS" ], prefix: PREFIXWRITER }
+cutover: { init: BEGIN }
 trunks:
   - id: local
     profile: generic
@@ -72,6 +89,6 @@ routes:
     gateways:SPEAKOPS
 defaults: { legacy: legacy-main, speakops: speakops-main }
 limits: { per_number: { cps: 0, concurrent: 0 } }
-admin: { listen: "ADMIN" }
+admin: { listen: "ADMIN", tokens: [ PEOPLE ] }
 telemetry: { log: { level: warn, format: text, mask_numbers: false } }
 `

@@ -2,34 +2,72 @@ package demo
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
-// Introduce is the first thing a newcomer reads: what runs, and what to dial.
-func (b *Board) Introduce(s Site, numbers []Number, kept bool) string {
+// Introduction is what a newcomer reads first.
+type Introduction struct {
+	Sites   []Site
+	Numbers []Number // to dial
+	Cutting []Number // that change hands, nil for none
+	In      time.Duration
+	Kept    string            // where records stay, "" when they go
+	Tokens  map[string]string // of people
+}
+
+// Introduce says what runs, what to dial, and what is going to happen.
+func (b *Board) Introduce(i Introduction) string {
 	var t strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&t, format+"\n", args...) }
-	line("%s: an edge and all it needs, in this one process\n", b.Bold("sipedge dev"))
-	line("  edge       %s, UDP and TCP", s.Listen)
-	line("  gateways   %s", gatewaysOf(s))
-	line("  redis      %s, in memory", s.Redis)
-	if kept {
-		line("  records    %s/records", s.DataDir)
+	first := i.Sites[0]
+	what := "an edge"
+	if len(i.Sites) > 1 {
+		what = fmt.Sprintf("%d edges", len(i.Sites))
+	}
+	line("%s: %s and all they need, in this one process\n", b.Bold("sipedge dev"), what)
+	for _, s := range i.Sites {
+		line("  edge       %s, UDP and TCP  (%s, admin API http://%s)", s.Listen, s.ID, s.Admin)
+	}
+	line("  gateways   %s", gatewaysOf(first))
+	line("  redis      %s, in memory", first.Redis)
+	if i.Kept != "" {
+		line("  records    below %s", i.Kept)
 	} else {
-		line("  records    %s/records, removed at the end (--data DIR keeps them)", s.DataDir)
+		line("  records    %s, removed at the end (--data DIR keeps them)", filepath.Join(first.DataDir, "records"))
 	}
 	line("\n%s\n", b.Bold("Dial one of these"))
-	t.WriteString(numberTable(b, numbers))
+	t.WriteString(numberTable(b, i.Numbers, i.Cutting))
 	line("\n%s\n", b.Bold("How to dial"))
-	dial := numbers[0].PublicNumber
-	line("  softphone  sip:%s@%s, no account or password", dial, s.Listen)
-	line("  no phone   go run ./cmd/sipedge dev --via %s --call %s", s.Listen, dial)
-	line("  SIPp       sipp %s -sf integration/sipp/uac_answered.xml -i %s -s %s -key gateway %s -m 1", s.Listen, s.Listen.Addr(), dial, LegacyA)
+	dial := i.Numbers[0].PublicNumber
+	line("  softphone  sip:%s@%s, no account or password", dial, first.Listen)
+	line("  no phone   go run ./cmd/sipedge dev --via %s --call %s", first.Listen, dial)
+	line("  SIPp       sipp %s -sf integration/sipp/uac_answered.xml -i %s -s %s -key gateway %s -m 1", first.Listen, first.Listen.Addr(), dial, LegacyA)
 	line("  one side   add --override speakops to a call without a phone, or the header X-SpeakOps-Route: speakops to any")
-	line("  ready?     curl -s http://%s/readyz", s.Admin)
+	line("  ready?     curl -s http://%s/readyz", first.Admin)
+	if i.Cutting != nil {
+		b.foretell(line, i)
+	}
 	t.WriteString("\nEvery call is a line below, and another when it ends. Ctrl-C ends.\n")
 	return t.String()
+}
+
+// foretell says what will happen to the numbers that change hands, and how to take
+// part in it.
+func (b *Board) foretell(line func(string, ...any), i Introduction) {
+	line("\n%s\n", b.Bold("A cutover, about "+i.In.String()+" from now"))
+	line("  %d numbers of port order %s go from legacy to SpeakOps at one instant, on every edge, while calls to them run through", len(i.Cutting), OrderID)
+	line("  all edges (by %s). Two people plan, rehearse, approve and arm it below. To look on, or to be one of them:\n", b.Demo)
+	line("  export CUTOVERCTL_EDGE=http://%s", i.Sites[0].Admin)
+	line("  export CUTOVERCTL_TOKEN=%s   # %s, operator", i.Tokens[Anna], Anna)
+	line("  go run ./cmd/cutoverctl status %s --watch", CutoverID)
+	line("  go run ./cmd/cutoverctl explain %s", i.Cutting[0].PublicNumber)
+	line("")
+	line("  And back again, once it has flipped:")
+	line("  go run ./cmd/cutoverctl approve %s --action rollback --token %s   # %s, approver", CutoverID, i.Tokens[Bo], Bo)
+	line("  go run ./cmd/cutoverctl rollback %s", CutoverID)
 }
 
 func gatewaysOf(s Site) string {
@@ -40,12 +78,15 @@ func gatewaysOf(s Site) string {
 	return strings.Join(all, ", ")
 }
 
-func numberTable(b *Board, numbers []Number) string {
+func numberTable(b *Board, numbers, cutting []Number) string {
 	var t strings.Builder
 	w := tabwriter.NewWriter(&t, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  public_number\trouting_authority\tporting_state\toverride\twhat happens")
 	for _, n := range numbers {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", n.PublicNumber, n.RoutingAuthority, n.PortingState, orDash(n.Override), n.Happens)
+	}
+	if n := len(cutting); n > 0 {
+		fmt.Fprintf(w, "  %s ... %s\t%s\t%s\t-\tten numbers that change hands\n", cutting[0].PublicNumber, cutting[n-1].PublicNumber[10:], cutting[0].RoutingAuthority, cutting[0].PortingState)
 	}
 	fmt.Fprintln(w, "  any other\t-\t-\t-\tunknown here: 404")
 	w.Flush()

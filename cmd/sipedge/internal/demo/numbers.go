@@ -68,6 +68,19 @@ func Numbers() []Number {
 	}
 }
 
+// Cutting are the numbers of the demo's port order: they change hands while a
+// newcomer watches.
+func Cutting() []Number {
+	all := make([]Number, 10)
+	for i := range all {
+		all[i] = Number{
+			PublicNumber: fmt.Sprintf("+1202555%04d", 160+i), NumberType: "local", PortingState: "foc_confirmed", RoutingAuthority: "legacy",
+			CurrentServingProvider: "northern", UnderlyingCarrier: "northern-lec", CustomerAssignment: "globex", Happens: "changes hands with its order",
+		}
+	}
+	return all
+}
+
 // MannerOf is how a gateway treats calls to what was dialled.
 func MannerOf(numbers []Number) func(gateway, dialled string) Manner {
 	manners := make(map[string]map[string]Manner, len(numbers))

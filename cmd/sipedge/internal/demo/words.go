@@ -66,6 +66,7 @@ func Verdict(c sipedge.CallLine) (who, way, because string) {
 
 // Ended is a call detail record as far as people want to read it.
 type Ended struct {
+	Edge         string `json:"edge"`
 	PublicNumber string `json:"public_number"`
 	Caller       string `json:"caller"`
 	Gateway      string `json:"gateway"`
