@@ -10,7 +10,7 @@ import (
 )
 
 // Cutoverctl runs cutoverctl against the bench's edge and returns what it wrote,
-// errors too, and its exit code; it fails the test after 30 s.
+// errors too, and its exit code; it fails the test after a minute.
 func (l *Lab) Cutoverctl(args ...string) (output string, code int) {
 	l.T.Helper()
 	return l.CutoverctlAs("", args...)
@@ -23,9 +23,9 @@ func (l *Lab) CutoverctlAs(token string, args ...string) (output string, code in
 	out := l.file(fmt.Sprintf("cutoverctl-%d.log", l.runs))
 	env := append(l.env(), fmt.Sprintf("CUTOVERCTL_EDGE=http://127.0.0.1:%d", l.ports["8080"]), "XDG_CONFIG_HOME="+l.Dir, "CUTOVERCTL_TOKEN="+token)
 	p := start(l.T, "cutoverctl "+args[0], l.Dir, out, env, slices.Concat(l.Place.Within, []string{l.binary(cutoverctl)}, args)...)
-	code, ended := p.Wait(30 * time.Second)
+	code, ended := p.Wait(time.Minute)
 	if !ended {
-		l.T.Fatalf("lab: cutoverctl %s did not end within 30 s\n%s", strings.Join(args, " "), p.Text())
+		l.T.Fatalf("lab: cutoverctl %s did not end within a minute\n%s", strings.Join(args, " "), p.Text())
 	}
 	return p.Text(), code
 }

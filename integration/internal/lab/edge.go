@@ -66,7 +66,7 @@ func Open(t testing.TB, edits ...Edit) (*Lab, *Edge) {
 // UntilReady waits for /readyz.
 func (e *Edge) UntilReady() {
 	e.lab.T.Helper()
-	Until(e.lab.T, 20*time.Second, "the edge to be ready", func() bool {
+	Until(e.lab.T, 60*time.Second, "the edge to be ready", func() bool {
 		if e.Ended() {
 			e.lab.T.Fatalf("lab: sipedge serve ended: %v\n%s", e.err, e.Text())
 		}
