@@ -17,7 +17,7 @@ type Store interface {
 const saveEvery = 10 * time.Second
 
 // Follow reads the store's clock every so often until ctx ends, a few times at
-// once to begin with. failed hears of every reading that could not be had, and
+// once to begin with and until one was had. failed hears of every reading that could not be had, and
 // of a file that could not be written; store time goes on without both.
 func (c *Clock) Follow(ctx context.Context, s Store, every time.Duration, failed func(error)) {
 	const first = 5 // the best of several round trips is near the floor
@@ -33,7 +33,7 @@ func (c *Clock) Follow(ctx context.Context, s Store, every time.Duration, failed
 			}
 		}
 		wait := every
-		if n < first {
+		if n < first || c.belief.Load() == nil {
 			wait = every / 20
 		}
 		select {

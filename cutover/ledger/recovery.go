@@ -37,19 +37,17 @@ func (l *Ledger) Init(ctx context.Context, number uint64, who string) (cutover.G
 			return g, Replicas{}, err
 		}
 	}
-	e, err := l.evidence(ctx)
-	if err != nil || e == nil {
-		return g, Replicas{}, err
-	}
-	for m, r := range e.barrier.Reports {
-		if r.Committed != nil || r.Prepared != nil {
-			return g, Replicas{}, exists(ExistsError{Reported: []cutover.MemberID{m}})
+	have, err := l.recover(ctx, g, who, func(e *gathered) error {
+		for m, r := range e.barrier.Reports {
+			if r.Committed != nil || r.Prepared != nil {
+				return exists(ExistsError{Reported: []cutover.MemberID{m}})
+			}
 		}
-	}
-	if e.barrier.Committed != nil {
-		return g, Replicas{}, exists(ExistsError{Committed: e.barrier.Committed.ID, Number: e.barrier.Committed.Number})
-	}
-	have, err := l.decide(ctx, g, e, who)
+		if c := e.barrier.Committed; c != nil {
+			return exists(ExistsError{Committed: c.ID, Number: c.Number})
+		}
+		return nil
+	})
 	return g, have, err
 }
 
@@ -87,9 +85,18 @@ func (l *Ledger) Report(ctx context.Context, r cutover.Report, seen Head) error 
 // who is the operator whose word it is that the store has all there ever was,
 // no chain or one of which no member is left; "" for nobody's.
 func (l *Ledger) Recover(ctx context.Context, g cutover.Generation, who string) (Replicas, error) {
+	return l.recover(ctx, g, who, func(*gathered) error { return nil })
+}
+
+// recover decides from the evidence, unless against finds something in it, and
+// anew when there is more by then.
+func (l *Ledger) recover(ctx context.Context, g cutover.Generation, who string, against func(*gathered) error) (Replicas, error) {
 	const tries = 8 // others report meanwhile
 	for range tries {
 		e, err := l.evidence(ctx)
+		if err == nil && e != nil {
+			err = against(e)
+		}
 		if err != nil || e == nil {
 			return Replicas{}, err
 		}

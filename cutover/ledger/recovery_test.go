@@ -279,6 +279,28 @@ func TestInitIsSaidOnce(t *testing.T) {
 	})
 }
 
+// An edge that comes up while an operator begins the chain reports to its
+// generation; the operator hears nothing of that.
+func TestAnEdgeReportsWhileTheChainBegins(t *testing.T) {
+	t.Parallel()
+	m := startSmall(t)
+	l, edge := open(t, client(t, m.Addr()), Options{}), open(t, client(t, m.Addr()), Options{})
+	s := must[Status](t)(edge.Status(ctx))
+	g := must[cutover.Generation](t)(edge.Begin(ctx, 1, s.Generation, s.Life))
+	came := false
+	l.heard = func(a answer) {
+		if a.text["evidence"] != "" && !came {
+			came = true
+			if err := edge.Report(ctx, cutover.Report{Member: edgeA, Generation: g}, Head{}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, _, err := l.Init(ctx, 1, "anna"); err != nil || !came {
+		t.Errorf("an edge came up meanwhile (%v): %v", came, err)
+	}
+}
+
 // Between reading the evidence and applying what follows from it, more may come,
 // and time passes.
 func TestRule7AVerdictIsAppliedOnlyWhileItHolds(t *testing.T) {

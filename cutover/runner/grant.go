@@ -165,6 +165,9 @@ func (r *Runner) alone() bool {
 
 // join proposes the body that adds this edge and changes nothing else (rule 1).
 func (r *Runner) join(ctx context.Context, w cutover.Join) error {
+	if !r.opts.Clock.Status().Known {
+		return errors.New("store time is not known here yet: nobody proposes what it could not prepare")
+	}
 	next := &cutover.Revision{ID: NewRevisionID(), Number: 1, Members: []cutover.MemberID{w.Self}, Fleet: r.opts.Fleet}
 	if w.Base != nil {
 		next.Previous, next.Number, next.Schedule, next.Fleet = w.Base.ID, w.Base.Number+1, w.Base.Schedule, w.Base.Fleet
@@ -213,6 +216,9 @@ func (r *Runner) retire(why string) {
 // (rule 8). nil means: not yet, ask again.
 func (r *Runner) examine(ctx context.Context, w cutover.Inspect) cutover.Event {
 	id := w.Revision.ID
+	if !r.opts.Clock.Status().Known {
+		return nil // it comes with the first reading, in a moment or when the store answers
+	}
 	if why := r.unfit(w.Revision.Fleet); why != "" {
 		return cutover.Disagrees{ID: id, Reason: why}
 	}

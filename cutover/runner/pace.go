@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -9,12 +10,19 @@ import (
 // after every halving: an edge must not refuse for ever what one bad minute of a
 // disk kept it from.
 type pace struct {
+	half time.Duration // 0: halving
 	mu   sync.Mutex
 	most time.Duration
 	at   time.Time
 }
 
-const halving = 5 * time.Second
+// What is done seldom is remembered for long. The store is asked ten times a
+// second and more: what one failover or one cut cable took is no round trip, and
+// must not keep the fleet from agreeing for longer than it lasted.
+const (
+	halving     = 5 * time.Second
+	tripHalving = time.Second
+)
 
 func (p *pace) took(d time.Duration) {
 	p.mu.Lock()
@@ -32,9 +40,10 @@ func (p *pace) slowest() time.Duration {
 
 func (p *pace) left(now time.Time) time.Duration {
 	age := now.Sub(p.at)
-	if p.at.IsZero() || age > 30*halving {
+	half := cmp.Or(p.half, halving)
+	if p.at.IsZero() || age > 30*half {
 		return 0
 	}
-	d := p.most >> (age / halving)
-	return d - time.Duration(float64(d)*0.5*float64(age%halving)/float64(halving))
+	d := p.most >> (age / half)
+	return d - time.Duration(float64(d)*0.5*float64(age%half)/float64(half))
 }

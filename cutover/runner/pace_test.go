@@ -7,8 +7,14 @@ import (
 )
 
 func TestASlowMomentIsForgotten(t *testing.T) {
+	for _, halving := range []time.Duration{halving, tripHalving} {
+		forgets(t, &pace{half: halving}, halving)
+	}
+	forgets(t, &pace{}, halving)
+}
+
+func forgets(t *testing.T, p *pace, halving time.Duration) {
 	synctest.Test(t, func(*testing.T) {
-		var p pace
 		if d := p.slowest(); d != 0 {
 			t.Errorf("before anything: %v", d)
 		}

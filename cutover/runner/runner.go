@@ -71,7 +71,7 @@ type Runner struct {
 	edge    cutover.Edge
 	idle    cutover.Edge // as it was when last nothing was on its way to the disk
 	inspect *cutover.Inspect
-	pace    pace
+	pace    pace // of the store's answers
 	said    said
 	lonely  time.Time // since when nobody has told of a chain
 	leave   atomic.Bool
@@ -104,7 +104,7 @@ func Open(o Options) (*Runner, error) {
 	if err := o.Fleet.Check(); err != nil {
 		return nil, fmt.Errorf("cutover: %w", err)
 	}
-	r := &Runner{opts: o, log: o.Log, wake: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
+	r := &Runner{opts: o, log: o.Log, pace: pace{half: tripHalving}, wake: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
 	r.view.Store(&View{})
 	var err error
 	if r.paper, err = openPaper(o.Dir, o.Files, o.Log); err != nil {
