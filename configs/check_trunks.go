@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/speakops/sipedge/routing/e164"
 )
@@ -72,6 +74,10 @@ func (c *checker) identification(path string, t *Trunk, l *Listener) {
 	}
 	if t.TLSSubject == "" {
 		return
+	}
+	if strings.ContainsAny(t.TLSSubject, "*@:/") {
+		c.mistake(subject, strconv.Quote(t.TLSSubject)+" is no SIP domain, and only a whole domain is compared (RFC 5922 section 7.2): no wildcard, no scheme, no user",
+			"write the domain that the certificate names, such as sbc.carrier.example")
 	}
 	switch {
 	case l != nil && l.Transport != "tls":

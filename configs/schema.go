@@ -61,7 +61,7 @@ type Trunk struct {
 	Listener       string      `yaml:"listener"`
 	Profile        string      `yaml:"profile"`
 	Sources        []Source    `yaml:"sources"`
-	TLSSubject     string      `yaml:"tls_subject"` // a DNS name or SIP domain in the client certificate (RFC 5922), or its common name
+	TLSSubject     string      `yaml:"tls_subject"` // a SIP domain that the client certificate proves (RFC 5922): a DNS name or sip URI in it; the common name if it has neither
 	Digest         *Digest     `yaml:"digest"`
 	DefaultCountry string      `yaml:"default_country"`
 	Limits         TrunkLimits `yaml:"limits"`

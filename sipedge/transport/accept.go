@@ -2,11 +2,16 @@ package transport
 
 import (
 	"crypto/tls"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -111,19 +116,45 @@ func (l *Layer) handshake(c *conn, t *tls.Conn) error {
 	return nil
 }
 
-// names are those of a verified client certificate: DNS names, URIs, and last
-// the common name (RFC 5922 7.1).
+// names are the SIP domains that a verified client certificate proves, as RFC 5922
+// section 7.1 finds them: the hosts of sip URIs without a user and the DNS names of
+// its subjectAltName; the common name only where there is no subjectAltName at all.
+// A wildcard is nobody's identity (section 7.2), and neither is sip:somebody@domain,
+// which any user of the domain may hold.
 func names(s tls.ConnectionState) []string {
 	if len(s.VerifiedChains) == 0 || len(s.PeerCertificates) == 0 {
 		return nil
 	}
 	cert := s.PeerCertificates[0]
-	n := append([]string(nil), cert.DNSNames...)
-	for _, u := range cert.URIs {
-		n = append(n, u.String())
+	var n []string
+	add := func(domain string) {
+		if domain != "" && !strings.Contains(domain, "*") && !slices.Contains(n, domain) {
+			n = append(n, domain)
+		}
 	}
-	if cn := cert.Subject.CommonName; cn != "" {
-		n = append(n, cn)
+	for _, u := range cert.URIs {
+		if u.Scheme == "sip" {
+			add(sipDomain(u))
+		}
+	}
+	for _, d := range cert.DNSNames {
+		add(d)
+	}
+	if !slices.ContainsFunc(cert.Extensions, isAltName) {
+		add(cert.Subject.CommonName)
 	}
 	return n
 }
+
+// sipDomain is the host of sip:host, "" when the URI names a user. net/url keeps
+// what stands behind "sip:" as it is.
+func sipDomain(u *url.URL) string {
+	host, _, _ := strings.Cut(u.Opaque, ";")
+	if strings.ContainsAny(host, "@:/?") {
+		return ""
+	}
+	return host
+}
+
+// isAltName knows the subjectAltName extension, whatever kinds of names it has.
+func isAltName(e pkix.Extension) bool { return e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) }

@@ -139,8 +139,8 @@ func (l *Layer) Send(f Flow, b []byte) error {
 	return err
 }
 
-// Names are the verified names of the TLS client certificate on a flow: DNS
-// names, then URIs, then the common name; nil when there are none.
+// Names are the SIP domains that the TLS client certificate on a flow proves
+// (RFC 5922 section 7.1); nil when there are none.
 func (l *Layer) Names(f Flow) []string {
 	if c := l.conns.get(f.Conn); c != nil {
 		return c.names

@@ -88,7 +88,7 @@ func TestTLSNamesDecideStanding(t *testing.T) {
 	c.SetDeadline(time.Now().Add(5 * time.Second))
 	c.Write(request("OPTIONS", 0))
 	s := r.want(t, "OPTIONS")
-	if got := strings.Join(s.names, " "); got != "a.example.com b.example.com sip:trunk.example.com trunk" {
+	if got := strings.Join(s.names, " "); got != "trunk.example.com a.example.com b.example.com" {
 		t.Errorf("names %q", got)
 	}
 	if got := read(t, c); !strings.HasPrefix(got, "SIP/2.0 200 OK") || s.flow.Proto != TLS {
@@ -109,6 +109,48 @@ func TestTLSNamesDecideStanding(t *testing.T) {
 			c.Close()
 		}
 		r.silent(t, 30*time.Millisecond)
+	}
+}
+
+// What a certificate proves is what RFC 5922 section 7.1 reads in it, not every
+// string that its issuer let through.
+func TestWhatACertificateProves(t *testing.T) {
+	ca := newCA(t)
+	uris := func(texts ...string) (list []*url.URL) {
+		for _, text := range texts {
+			u, err := url.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, u)
+		}
+		return list
+	}
+	carrier := pkix.Name{CommonName: "carrier.example.net"}
+	for _, c := range []struct {
+		name string
+		cert x509.Certificate
+		want string
+	}{
+		{"DNS names", x509.Certificate{DNSNames: []string{"a.example.com", "b.example.com"}}, "a.example.com b.example.com"},
+		{"a SIP URI's domain", x509.Certificate{URIs: uris("sip:carrier.example.net")}, "carrier.example.net"},
+		{"and its parameters", x509.Certificate{URIs: uris("sip:carrier.example.net;transport=tls")}, "carrier.example.net"},
+		{"named twice", x509.Certificate{URIs: uris("sip:a.example.com"), DNSNames: []string{"a.example.com"}}, "a.example.com"},
+		{"no domain: a user of it", x509.Certificate{Subject: carrier, URIs: uris("sip:alice@carrier.example.net")}, ""},
+		{"no domain: another scheme", x509.Certificate{Subject: carrier, URIs: uris("https://carrier.example.net", "sips:carrier.example.net", "sip://carrier.example.net")}, ""},
+		{"no domain: a wildcard", x509.Certificate{DNSNames: []string{"*.example.net"}}, ""},
+		{"the common name where there is nothing else", x509.Certificate{Subject: carrier}, "carrier.example.net"},
+		{"not the common name beside a DNS name", x509.Certificate{Subject: carrier, DNSNames: []string{"a.example.com"}}, "a.example.com"},
+		{"not the common name beside an address", x509.Certificate{Subject: carrier, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)}}, ""},
+	} {
+		cert, _ := ca.make(t, &c.cert)
+		chain := []*x509.Certificate{cert, ca.cert}
+		if got := strings.Join(names(tls.ConnectionState{PeerCertificates: chain, VerifiedChains: [][]*x509.Certificate{chain}}), " "); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+		if got := names(tls.ConnectionState{PeerCertificates: chain}); got != nil {
+			t.Errorf("%s: an unverified certificate proves %q", c.name, got)
+		}
 	}
 }
 

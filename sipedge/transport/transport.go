@@ -52,7 +52,7 @@ type Sink interface {
 	// A stream may be closed when it returns: what is not sent by then is lost.
 	Refuse(f Flow, m *message.Message, fault *message.Fault)
 	// Standing is asked once per datagram and once per accepted connection; names
-	// are the verified names of a TLS client certificate. A connection we opened
+	// are the SIP domains that a TLS client certificate proves (RFC 5922). A connection we opened
 	// is not asked about: it leads to a gateway.
 	Standing(f Flow, names []string) Standing
 	// Lost says, once per connection, that it ended or could not be made; what
