@@ -29,6 +29,7 @@ func Default() *Edge {
 			MaxCallDuration: 4 * time.Hour,
 			PerNumber:       NumberLimits{CPS: 20, Concurrent: 200},
 			Overload:        OverloadLimits{MaxInflight: 20000, TargetQueueDelay: 20 * time.Millisecond},
+			PerSource:       SourceLimits{CPS: 50},
 			PerSourceConns:  64,
 		},
 		Media:     Media{Ports: PortRange{20000, 29999}, Inactivity: 60 * time.Second, OnInactivity: "release", DrainTimeout: 4 * time.Hour},

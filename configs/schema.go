@@ -173,6 +173,7 @@ type Limits struct {
 	PerNumber       NumberLimits   `yaml:"per_number"`
 	PerCaller       NumberLimits   `yaml:"per_caller"` // of one calling number, over all trunks
 	UnknownSource   UnknownSource  `yaml:"unknown_source"`
+	PerSource       SourceLimits   `yaml:"per_source"` // answers to one address for requests that prove nothing
 	Overload        OverloadLimits `yaml:"overload"`
 	Shared          bool           `yaml:"shared"`           // trunk limits hold over all edges of the store together
 	PerSourceConns  int            `yaml:"per_source_conns"` // TCP and TLS connections per source address; default 64
@@ -186,6 +187,13 @@ type NumberLimits struct {
 
 // UnknownSource bounds answers to strangers; 0 is silence.
 type UnknownSource struct {
+	CPS float64 `yaml:"cps"`
+}
+
+// SourceLimits bounds the answers to one source address, IPv6 by /64, for messages
+// that are broken, and for requests without the password where any address may try
+// it. What is over hears nothing; good calls are never counted. 0 is no limit.
+type SourceLimits struct {
 	CPS float64 `yaml:"cps"`
 }
 

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"cmp"
-	"encoding/binary"
 	"net/netip"
 	"slices"
 	"sync"
@@ -50,9 +49,7 @@ func NewOffenders(seed uint64) *Offenders {
 // Note counts one message or connection of a source.
 func (o *Offenders) Note(source netip.Addr, scan bool, now time.Time) {
 	source = home(source)
-	ip := source.As16()
-	h := mix(mix(binary.LittleEndian.Uint64(ip[:])^o.seed) ^ binary.LittleEndian.Uint64(ip[8:]))
-	s := &o.sets[h%uint64(len(o.sets))]
+	s := &o.sets[hashSource(source, o.seed)%uint64(len(o.sets))]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	least := 0

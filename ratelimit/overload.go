@@ -14,19 +14,19 @@ import (
 // of the machine leaves no such queue and costs no call (the idea of CoDel,
 // RFC 8289; the controller is that of PIE, RFC 8033). It is safe for concurrent use.
 type Overload struct {
-	target time.Duration
-	start  Instant
-	least  atomic.Int64 // shortest wait of the window under way, nanoseconds
-	until  atomic.Int64 // its end, nanoseconds after start
-	shed   atomic.Uint64
-	rate   atomic.Uint64
-	begun  atomic.Uint64 // calls let in, ever
+	start Instant
+	least atomic.Int64 // shortest wait of the window under way, nanoseconds
+	until atomic.Int64 // its end, nanoseconds after start
+	shed  atomic.Uint64
+	rate  atomic.Uint64
+	begun atomic.Uint64 // calls let in, ever
 
-	mu    sync.Mutex // of what follows: the arithmetic between windows
-	last  time.Duration
-	over  int // windows in a row above the target
-	calls uint64
-	pace  float64 // calls let in per second, smoothed
+	mu     sync.Mutex // of what follows: the arithmetic between windows
+	target time.Duration
+	last   time.Duration
+	over   int // windows in a row above the target
+	calls  uint64
+	pace   float64 // calls let in per second, smoothed
 }
 
 // window is how often the arithmetic runs; after patience windows above the target
@@ -49,10 +49,18 @@ const (
 
 // NewOverload makes a controller that keeps waits about target.
 func NewOverload(target time.Duration, start Instant) *Overload {
-	o := &Overload{target: max(target, time.Millisecond), start: start}
+	o := &Overload{start: start}
+	o.Aim(target)
 	o.least.Store(math.MaxInt64)
 	o.until.Store(int64(window))
 	return o
+}
+
+// Aim changes the target, as a reload does.
+func (o *Overload) Aim(target time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.target = max(target, time.Millisecond)
 }
 
 // Waited notes how long one message has waited.

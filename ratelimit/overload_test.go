@@ -116,6 +116,21 @@ func TestOverloadEnds(t *testing.T) {
 	}
 }
 
+// A reload may want another wait: what was a queue is none any more.
+func TestOverloadAimsElsewhere(t *testing.T) {
+	l := newLine()
+	l.run(5*time.Second, 1.5, "")
+	if l.refused == 0 {
+		t.Fatal("nothing is refused at 1.5 of capacity")
+	}
+	l.o.Aim(10 * time.Second)
+	l.run(3*time.Second, 1.02, "")
+	l.reset()
+	if l.run(3*time.Second, 1.02, ""); l.refused != 0 {
+		t.Errorf("%d calls refused for waits far below the new target", l.refused)
+	}
+}
+
 func TestCrowded(t *testing.T) {
 	for _, c := range []struct {
 		inflight, limit int64

@@ -55,12 +55,15 @@ func (c *certificates) expiry(e *Edge) func(yield func(string, time.Duration)) {
 }
 
 func (e *Edge) transportOptions(c *configs.Edge) transport.Options {
-	o := transport.Options{Net: e.parts.Net, PerSourceConns: c.Limits.PerSourceConns, Waited: e.waited, Stranger: e.stranger}
+	o := transport.Options{Net: e.parts.Net, PerSourceConns: c.Limits.PerSourceConns, Waited: e.waited, Stranger: e.stranger, Dropped: e.dropped}
 	for i, l := range c.SIP.Listen {
 		one := transport.Listener{Name: l.Name, Proto: protoNamed(l.Transport), Address: l.Address, Sockets: l.Sockets}
 		if one.Proto == transport.TLS {
 			one.TLS = e.certs.at[i].Load().Clone()
 			one.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return e.certs.at[i].Load(), nil }
+			one.Nameless = func() bool {
+				return e.certs.at[i].Load().ClientAuth == tls.NoClientCert || !e.world.Load().byCertificate
+			}
 		}
 		o.Listeners = append(o.Listeners, one)
 	}

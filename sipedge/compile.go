@@ -173,6 +173,7 @@ func (w *world) addTrunks(c *configs.Edge, profiles map[string]*profile.Profile,
 			one.anywhere = one.anywhere || one.user != nil && configs.Wide(src.Prefix)
 			w.sources.Insert(src.Prefix, append(slices.Clone(claims), &claim{one, src.Port, at, t.TLSSubject, t.Digest != nil && configs.Wide(src.Prefix)}))
 		}
+		w.byCertificate = w.byCertificate || t.TLSSubject != ""
 		if len(t.Sources) == 0 && t.TLSSubject != "" {
 			w.byName = append(w.byName, &claim{one, 0, at, t.TLSSubject, false})
 		}

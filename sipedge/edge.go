@@ -94,6 +94,8 @@ type Edge struct {
 	overload  *ratelimit.Overload
 	prover    prover
 	offenders *ratelimit.Offenders
+	answers   *ratelimit.Sources // to requests that prove nothing
+	lastKnock atomic.Int64       // second in which a stranger was logged last
 	guard     guard
 	bigTCP    overTCPFailures
 	meter     meter
@@ -138,6 +140,7 @@ func New(p Parts) (*Edge, error) {
 	}
 	e.prover.init()
 	e.offenders = ratelimit.NewOffenders(rand.Uint64())
+	e.answers = ratelimit.NewSources(p.Config.Limits.PerSource.CPS, rand.Uint64(), e.epoch)
 	e.guard.open = map[guardKey]int32{}
 	e.overload = ratelimit.NewOverload(p.Config.Limits.Overload.TargetQueueDelay, e.epoch)
 	e.bigTCP.until = map[netip.AddrPort]call.Instant{}
@@ -398,6 +401,8 @@ func (e *Edge) Reload(c *configs.Edge) error {
 	}
 	e.numbers.Set(numberLimits(c.Limits.PerNumber))
 	e.callers.Set(numberLimits(c.Limits.PerCaller))
+	e.answers.Set(c.Limits.PerSource.CPS)
+	e.overload.Aim(c.Limits.Overload.TargetQueueDelay)
 	for i, t := range c.Trunks {
 		w.trunks[i].limits.Set(trunkLimits(t), time.Now())
 	}

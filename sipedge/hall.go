@@ -31,8 +31,7 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 		return
 	}
 	if code, reason := s.preloaded(m, w); code != 0 {
-		s.edge.refusal(t, refusedRoute, f)
-		s.answer(f, m, code, reason, nil)
+		s.reject(f, m, t, refusedRoute, code, reason, nil, now)
 		return
 	}
 	loop := s.loopOf(m)
@@ -41,8 +40,7 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 		return
 	}
 	if s.merged(key, f) && !s.spiral(m, w) {
-		s.edge.refusal(t, refusedMerged, f)
-		s.answer(f, m, 482, "Merged Request", nil)
+		s.reject(f, m, t, refusedMerged, 482, "Merged Request", nil, now)
 		return
 	}
 	if o, because, full := s.full(t, asked.PSAP, now); full {

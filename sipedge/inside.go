@@ -60,8 +60,7 @@ func (s *shard) inDialog(f transport.Flow, m *message.Message, w *world, key, id
 		if code == 403 {
 			why = refusedForged
 		}
-		s.edge.refusal(w.trunkOf(f, s.edge.namesOf(f)), why, f)
-		s.answer(f, m, code, reason, nil)
+		s.reject(f, m, w.trunkOf(f, s.edge.namesOf(f)), why, code, reason, nil, now)
 		return
 	}
 	if m.Method == message.CANCEL { // handled before; nothing to cancel

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge/observe"
@@ -61,21 +62,51 @@ const (
 	refusedMethod    = "method"
 	refusedScanner   = "scanner"
 	refusedExtension = "extension"
+	refusedNoise     = "noise"      // dropped by the gate without an answer
+	refusedSource    = "per_source" // not answered either: too many of the like from there
 )
 
-var refusalWords = []string{refusedPassword, refusedRoute, refusedMerged, refusedRequest, refusedDialog, refusedForged, refusedMethod, refusedScanner, refusedExtension}
+var refusalWords = []string{refusedPassword, refusedRoute, refusedMerged, refusedRequest, refusedDialog, refusedForged, refusedMethod, refusedScanner,
+	refusedExtension, refusedNoise, refusedSource}
 
 // refusal counts one request that was refused for what it is, by trunk and
-// reason, and writes a sampled line; t is nil for a gateway's.
-func (e *Edge) refusal(t *trunk, why string, f transport.Flow) {
+// reason, and writes a sampled line; t is nil for a gateway's. detail says more of
+// the reason in words of ours, and may be empty.
+func (e *Edge) refusal(t *trunk, why, detail string, f transport.Flow) {
 	e.meter.fault()
 	id := "gateway"
 	if t != nil {
 		id = string(t.id)
 		t.stats.Refused(why)
 	}
-	e.flood(id+" "+why, "request refused",
-		slog.String(observe.KeyTrunk, id), slog.String(observe.KeyReason, why), slog.String(observe.KeySource, f.Peer.String()))
+	key := id + " " + why + " " + detail
+	suppressed, ok := e.floods.Allow(slog.LevelWarn, key, "request refused")
+	if !ok {
+		return // most of a flood costs no more than this
+	}
+	attrs := []slog.Attr{slog.String(observe.KeyTrunk, id), slog.String(observe.KeyReason, why), slog.String(observe.KeySource, f.Peer.String())}
+	if detail != "" {
+		attrs = append(attrs, slog.String("detail", detail))
+	}
+	if suppressed > 0 {
+		attrs = append(attrs, slog.Uint64(observe.KeySuppressed, suppressed))
+	}
+	e.log.LogAttrs(context.Background(), slog.LevelWarn, "request refused", attrs...)
+}
+
+// dropped is told of what a known source sent and the gate did not let in.
+func (e *Edge) dropped(f transport.Flow, why gate.Reason) {
+	e.refusal(e.world.Load().trunkOf(f, e.namesOf(f)), refusedNoise, why.String(), f)
+}
+
+// heard says whether a request that proves nothing may be answered: a known
+// address can be forged, and where anybody may try a password nobody is known.
+func (e *Edge) heard(t *trunk, f transport.Flow, now time.Time) bool {
+	if e.answers.Take(f.Peer.Addr(), now) {
+		return true
+	}
+	e.refusal(t, refusedSource, "", f)
+	return false
 }
 
 // flood writes a line of which a peer decides how often it comes.
@@ -110,6 +141,10 @@ func (e *Edge) drops(yield func(reason string, n uint64)) {
 	yield("stranger", c.Strangers.Load())
 	yield("unreadable", c.Unreadable.Load()+c.ParseFaults.Load())
 	yield("queue_full", c.QueueFull.Load())
+	yield("connections", c.ConnsRefused.Load())
+	yield("handshake", c.Handshakes.Load())
+	yield("slow", c.Slow.Load())
+	yield("truncated", c.Truncated.Load())
 	var kernel uint64
 	for i := range e.world.Load().listeners {
 		kernel += e.layer.KernelDrops(i)

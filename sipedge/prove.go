@@ -67,14 +67,18 @@ func (s *shard) proven(f transport.Flow, m *message.Message, w *world, t *trunk,
 	defer p.mu.Unlock()
 	user, v := p.guard.Judge(t.realm, users, r, at)
 	if v == challenge.Passed {
+		s.edge.answers.Forgive(f.Peer.Addr())
 		for i, u := range users {
 			if u == user {
 				return owners[i]
 			}
 		}
 	}
+	if t.anywhere && !s.edge.heard(t, f, at) {
+		return nil
+	}
 	if len(r.Credentials) > 0 && v == challenge.Ask {
-		s.edge.refusal(t, refusedPassword, f)
+		s.edge.refusal(t, refusedPassword, "", f)
 		s.because = refusedPassword
 	}
 	s.lines = p.guard.AppendChallenge(s.lines[:0], t.realm, f.Peer.Addr(), v, binary.BigEndian.Uint64(chance[:]), at)

@@ -31,8 +31,7 @@ func (s *shard) request(f transport.Flow, m *message.Message, now call.Instant) 
 	w := s.edge.world.Load()
 	if code, reason, extra := s.unfit(m, w); code != 0 {
 		if m.Method != message.ACK {
-			s.edge.refusal(w.trunkOf(f, s.edge.namesOf(f)), refusedExtension, f)
-			s.answer(f, m, code, reason, extra)
+			s.reject(f, m, w.trunkOf(f, s.edge.namesOf(f)), refusedExtension, code, reason, extra, now)
 		}
 		return
 	}
@@ -47,8 +46,7 @@ func (s *shard) request(f transport.Flow, m *message.Message, now call.Instant) 
 	case message.OPTIONS:
 		s.options(f, m, w, now)
 	default:
-		s.edge.refusal(w.trunkOf(f, s.edge.namesOf(f)), refusedMethod, f)
-		s.answer(f, m, 405, "Method Not Allowed", allowLine)
+		s.reject(f, m, w.trunkOf(f, s.edge.namesOf(f)), refusedMethod, 405, "Method Not Allowed", allowLine, now)
 	}
 }
 
@@ -193,6 +191,16 @@ func (s *shard) options(f transport.Flow, m *message.Message, w *world, now call
 }
 
 var optionsLines = append(allowLine[:len(allowLine):len(allowLine)], "Accept: application/sdp\r\nSupported: 100rel, timer\r\n"...)
+
+// reject refuses a request for what it is; where anybody may be the sender, only
+// so often.
+func (s *shard) reject(f transport.Flow, m *message.Message, t *trunk, why string, code int, reason string, extra []byte, now call.Instant) {
+	if t != nil && t.anywhere && !s.edge.heard(t, f, s.edge.wall(now)) {
+		return
+	}
+	s.edge.refusal(t, why, "", f)
+	s.answer(f, m, code, reason, extra)
+}
 
 // answer sends a response of our own, statelessly: its To tag is a keyed hash,
 // so the ACK it may draw is recognised without having been remembered.

@@ -22,12 +22,16 @@ func (k sink) Refuse(f transport.Flow, m *message.Message, fault *message.Fault)
 	if !m.Request || m.Method == message.ACK || fault.Code == 0 {
 		return
 	}
-	s, now := k.e.shardOf(m.CallID), k.e.now()
+	now, t := k.e.now(), k.e.world.Load().trunkOf(f, k.e.namesOf(f))
+	if !k.e.heard(t, f, k.e.wall(now)) {
+		return
+	}
+	s := k.e.shardOf(m.CallID)
 	s.mu.Lock()
 	defer s.leave(now)
 	s.arrived(f, m.Raw, now)
 	s.because = becauseMalformed
-	k.e.refusal(k.e.world.Load().trunkOf(f, k.e.namesOf(f)), refusedRequest, f)
+	k.e.refusal(t, refusedRequest, fault.Reason, f)
 	s.answer(f, m, fault.Code, fault.Reason, nil)
 }
 

@@ -2,10 +2,13 @@ package sipedge
 
 import (
 	"bytes"
+	"context"
+	"log/slog"
 	"time"
 
 	"github.com/speakops/sipedge/ratelimit"
 	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/observe"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
 
@@ -16,7 +19,21 @@ func (e *Edge) stranger(f transport.Flow, b []byte) {
 	if scan {
 		e.meter.scans.Add(1)
 	}
-	e.offenders.Note(f.Peer.Addr(), scan, time.Now())
+	now := time.Now()
+	e.offenders.Note(f.Peer.Addr(), scan, now)
+	e.knocked(f, scan, now)
+}
+
+// knocked writes a line about a stranger, once in a while: a trunk whose addresses
+// are not configured hears nothing, and somebody has to find out why.
+func (e *Edge) knocked(f transport.Flow, scan bool, now time.Time) {
+	const every = 10 // seconds
+	last, at := e.lastKnock.Load(), now.Unix()
+	if at-last < every && at >= last || !e.lastKnock.CompareAndSwap(last, at) {
+		return
+	}
+	e.log.LogAttrs(context.Background(), slog.LevelWarn, "dropped what comes from no trunk and no gateway; GET /v1/offenders has more",
+		slog.String(observe.KeySource, f.Peer.String()), slog.String("transport", f.Proto.String()), slog.Bool("scanner", scan))
 }
 
 // scanners begin the User-Agent of programs that look for doors.

@@ -34,14 +34,16 @@ type world struct {
 	trunkByHash map[uint32]*trunk
 	sources     *bart.Table[[]*claim]
 	byName      []*claim // trunks known by certificate
-	routes      map[routing.RouteID]*route
-	routeByHash map[uint32]*route
-	gateways    []*hop
-	set         *gateway.Set
-	ring        *token.Ring
-	generic     *profile.Profile
-	upstreamTLS *transport.TLSTarget
-	former      *bart.Table[time.Time] // sources of trunks lately removed: in-dialog traffic only
+	// byCertificate says that a certificate makes a difference for some trunk.
+	byCertificate bool
+	routes        map[routing.RouteID]*route
+	routeByHash   map[uint32]*route
+	gateways      []*hop
+	set           *gateway.Set
+	ring          *token.Ring
+	generic       *profile.Profile
+	upstreamTLS   *transport.TLSTarget
+	former        *bart.Table[time.Time] // sources of trunks lately removed: in-dialog traffic only
 
 	maxDuration time.Duration
 	setup       time.Duration

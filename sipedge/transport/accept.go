@@ -78,7 +78,7 @@ func (l *Layer) introduce(c *conn) (known bool) {
 	if p.Proto == TLS {
 		// Without client certificates the address is all there will ever be,
 		// and a stranger is not worth a handshake.
-		if asked = p.TLS.ClientAuth == tls.NoClientCert && p.TLS.GetConfigForClient == nil; asked && !l.welcome(c) {
+		if asked = p.nameless(); asked && !l.welcome(c) {
 			return false
 		}
 		if err := l.handshake(c, tls.Server(c.nc, p.TLS)); err != nil {
@@ -90,6 +90,13 @@ func (l *Layer) introduce(c *conn) (known bool) {
 		}
 	}
 	return (asked || l.welcome(c)) && l.conns.prove(c)
+}
+
+func (p *port) nameless() bool {
+	if p.Nameless != nil {
+		return p.Nameless()
+	}
+	return p.TLS.ClientAuth == tls.NoClientCert && p.TLS.GetConfigForClient == nil
 }
 
 func (l *Layer) welcome(c *conn) bool {

@@ -61,7 +61,9 @@ func (l *Layer) waited(stamp int64) {
 // deliver carries out the gate's verdict on one message.
 func (l *Layer) deliver(f Flow, m *message.Message, v gate.Verdict, b []byte) {
 	if v.Action == gate.Drop {
-		l.counters.Dropped[v.Reason].Add(1)
+		if l.counters.Dropped[v.Reason].Add(1); v.Reason != gate.KeepAlive {
+			l.o.Dropped(f, v.Reason)
+		}
 		return
 	}
 	at := time.Now()

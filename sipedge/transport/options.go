@@ -3,6 +3,8 @@ package transport
 import (
 	"cmp"
 	"time"
+
+	"github.com/speakops/sipedge/sipedge/transport/gate"
 )
 
 const firstIdle = 15 * time.Second // until the first message of a peer's connection
@@ -20,6 +22,9 @@ func (o Options) withDefaults() Options {
 	o.QueueBytes = cmp.Or(o.QueueBytes, 1<<20)
 	if o.Stranger == nil {
 		o.Stranger = func(Flow, []byte) {}
+	}
+	if o.Dropped == nil {
+		o.Dropped = func(Flow, gate.Reason) {}
 	}
 	if o.Logf == nil {
 		o.Logf = func(int, string, ...any) {}

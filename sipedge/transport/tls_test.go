@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -150,6 +151,35 @@ func TestWhatACertificateProves(t *testing.T) {
 		}
 		if got := names(tls.ConnectionState{PeerCertificates: chain}); got != nil {
 			t.Errorf("%s: an unverified certificate proves %q", c.name, got)
+		}
+	}
+}
+
+// Where no certificate could make a difference a stranger is not worth a handshake,
+// also when the certificates may change; where one could, he is.
+func TestStrangersGetNoHandshakeForNothing(t *testing.T) {
+	ca := newCA(t)
+	for nameless, want := range map[bool]uint64{true: 0, false: 1} {
+		var hellos atomic.Uint64
+		r := &recorder{standing: func(Flow, []string) Standing { return Stranger }}
+		ls := listeners("tls 127.0.0.1:0")
+		current := mutual(t, ca)
+		ls[0].TLS = current.Clone()
+		ls[0].TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { hellos.Add(1); return current, nil }
+		ls[0].Nameless = func() bool { return nameless }
+		l := start(t, Options{Listeners: ls}, r)
+		c, err := tls.Dial("tcp", l.Addr(0).String(), &tls.Config{RootCAs: ca.pool, ServerName: "edge.example.com"})
+		if nameless == (err == nil) {
+			t.Errorf("nameless %v: the handshake ended with %v", nameless, err)
+		}
+		if err == nil {
+			closed(t, c)
+		}
+		for deadline := time.Now().Add(5 * time.Second); l.Counters().Strangers.Load() == 0 && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+		if n := hellos.Load(); n != want || l.Counters().Strangers.Load() != 1 {
+			t.Errorf("nameless %v: %d handshakes were begun, want %d; %d strangers", nameless, n, want, l.Counters().Strangers.Load())
 		}
 	}
 }

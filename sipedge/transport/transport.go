@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/speakops/sipedge/sipedge/message"
+	"github.com/speakops/sipedge/sipedge/transport/gate"
 )
 
 // Proto is a SIP transport.
@@ -67,6 +68,9 @@ type Listener struct {
 	Address netip.AddrPort
 	Sockets int         // UDP sockets sharing the port by SO_REUSEPORT; 0 means 1
 	TLS     *tls.Config // server side; GetConfigForClient lets it rotate
+	// Nameless says that nobody's client certificate would matter here now, so that
+	// a stranger is not worth a handshake (asked per connection; nil: as TLS says).
+	Nameless func() bool
 }
 
 // Net makes sockets; tests put an in-memory network here.
@@ -91,6 +95,7 @@ type Options struct {
 	QueueBytes     int                                      // bytes waiting on one connection (1 MiB)
 	Waited         func(d time.Duration, at time.Time)      // told how long a datagram of a known source has lain in the kernel (nobody)
 	Stranger       func(f Flow, b []byte)                   // told of each datagram, or with nil each connection, of a Stranger (nobody)
+	Dropped        func(f Flow, why gate.Reason)            // told of each message of a known source that the gate drops, keep-alives excepted (nobody)
 	Logf           func(level int, msg string, args ...any) // level is a slog.Level, args are its key-value pairs (discarded)
 }
 

@@ -219,3 +219,30 @@ func dialUDPListener(t *testing.T) netip.AddrPort {
 	t.Cleanup(func() { c.Close() })
 	return c.LocalAddr().(*net.UDPAddr).AddrPort()
 }
+
+// What the gate drops of a known source is told with its reason; keep-alives are no
+// news, and strangers have an ear of their own.
+func TestDropsOfTheKnownAreTold(t *testing.T) {
+	told := make(chan gate.Reason, 10)
+	r := &recorder{standing: func(f Flow, _ []string) Standing {
+		if f.Peer.Addr() == netip.MustParseAddr("127.0.0.1") {
+			return Trunk
+		}
+		return Stranger
+	}}
+	l := start(t, Options{Listeners: listeners("udp 127.0.0.1:0"), Dropped: func(_ Flow, why gate.Reason) { told <- why }}, r)
+	stranger, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}, net.UDPAddrFromAddrPort(l.Addr(0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	stranger.Write(bytes.Repeat([]byte{0x80}, 172))
+	c := dialUDP(t, l.Addr(0))
+	for _, b := range [][]byte{[]byte("\r\n\r\n\r\n\r\n"), bytes.Repeat([]byte{0x80}, 172), append([]byte{0, 1}, make([]byte, 18)...), request("OPTIONS", 0)} {
+		c.Write(b)
+	}
+	r.want(t, "OPTIONS")
+	if a, b := <-told, <-told; a != gate.NotSIP || b != gate.STUN || len(told) != 0 {
+		t.Errorf("told of %v, %v and %d more", a, b, len(told))
+	}
+}
