@@ -57,16 +57,16 @@ func attacks() []attack {
 		{"rtp_of_a_trunk", []string{`reason="not_sip"`}, func(f *field, stop <-chan struct{}, sent *atomic.Int64) {
 			f.datagrams(neighbor, 20_000, stop, sent, rtp)
 		}},
-		{"slowloris_tcp", nil, func(f *field, stop <-chan struct{}, sent *atomic.Int64) {
+		{"slowloris_tcp", []string{`reason="stranger"`}, func(f *field, stop <-chan struct{}, sent *atomic.Int64) {
 			f.connections(f.Port("5060"), 500, stop, sent, func(i int) []byte { return request("INVITE", neighbor, i, "") })
 		}},
-		{"slowloris_tls", nil, func(f *field, stop <-chan struct{}, sent *atomic.Int64) {
+		{"slowloris_tls", []string{`reason="stranger"`}, func(f *field, stop <-chan struct{}, sent *atomic.Int64) {
 			f.connections(f.tls, 500, stop, sent, func(int) []byte { return clientHello })
 		}},
-		{"half_open_handshakes", nil, func(f *field, stop <-chan struct{}, sent *atomic.Int64) {
+		{"half_open_handshakes", []string{`reason="stranger"`}, func(f *field, stop <-chan struct{}, sent *atomic.Int64) {
 			f.connections(f.tls, 500, stop, sent, func(int) []byte { return nil })
 		}},
-		{"bodies_of_10_MB", nil, bodies},
+		{"bodies_of_10_MB", []string{`reason="too_large"`}, bodies},
 	}
 }
 
@@ -156,7 +156,7 @@ func floodNumber(f *field, stop <-chan struct{}, sent *atomic.Int64) {
 			acknowledge(c, string(buf[:n]))
 		}
 	})
-	pace(500, stop, func(i int) bool {
+	pace(max(f.share(500), 150), stop, func(i int) bool { // three times what one number may get
 		c.Write(request("INVITE", neighbor, int(time.Now().UnixNano()), ""))
 		sent.Add(1)
 		return true
