@@ -34,6 +34,7 @@ type command struct {
 	Scale      scale      `cmd:"" help:"The edge with 1,000 to 10 million numbers, and with 10 to 10,000 trunks, gateways and source ranges."`
 	Memory     memory     `cmd:"" help:"Memory of the edge after a minute at a rate, and again after another."`
 	Hold       hold       `cmd:"" help:"Memory of each established call while many are held."`
+	Overload   overload   `cmd:"" help:"The edge at twice its capacity: what callers still get that ignore it, and such that speak RFC 7339 or 7415."`
 	Telemetry  telemetry  `cmd:"" help:"The edge with all telemetry on, against all off."`
 	Micro      micro      `cmd:"" help:"Go benchmarks of what every call passes, against the committed baseline."`
 

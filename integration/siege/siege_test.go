@@ -74,7 +74,7 @@ func besieged(t *testing.T, f *field) *field {
 		lab.Edit{Old: "per_source: { cps: 0 }", New: "per_source: { cps: 50 }"},
 		lab.Edit{Old: "level: info", New: "level: warn"},
 		// Patience with a SIPp that shares two cores with everybody.
-		lab.Edit{Old: legacy + "    no_answer: 1s\n    progress: 2s\n", New: legacy + "    no_answer: 20s\n    progress: 21s\n"})
+		lab.Edit{Old: legacy + "    no_answer: 1s\n    progress: 2s\n", New: legacy + "    no_answer: 20s\n    progress: 21s\n    failover_budget: 30s\n"})
 	f.tls = lab.FreePort(t)
 	cert, key := certificate(t, f.Dir)
 	f.Edit("    - { name: tcp, ", fmt.Sprintf(

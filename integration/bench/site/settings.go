@@ -1,10 +1,12 @@
 package site
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // write makes the edge's configuration. The load comes from 127.0.0.1; further
@@ -53,9 +55,9 @@ routes:
 	}
 	fmt.Fprintf(&b, `limits:
   per_number: { cps: 0, concurrent: 0 }
-  overload: { max_inflight: 200000, target_queue_delay: 200ms }
+  overload: { max_inflight: 200000, target_queue_delay: %v }
 admin: { listen: "%s" }
-`, addr(s.Admin))
+`, cmp.Or(set.QueueDelay, 200*time.Millisecond), addr(s.Admin))
 	if !strings.Contains(set.Extra, "telemetry:") {
 		b.WriteString("telemetry: { log: { level: warn, format: json } }\n")
 	}

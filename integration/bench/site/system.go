@@ -48,11 +48,12 @@ func kamailio(name, note string, defines ...string) System {
 
 // Settings are what a measurement may change about the edge.
 type Settings struct {
-	Transport string // of the trunk: "udp" (or ""), "tcp", "tls"
-	Trunks    int    // further trunks, each with a source range of its own
-	Gateways  int    // further gateways, on a route nobody takes
-	Extra     string // YAML of further top-level sections
-	Env       []string
+	Transport  string        // of the trunk: "udp" (or ""), "tcp", "tls"
+	Trunks     int           // further trunks, each with a source range of its own
+	Gateways   int           // further gateways, on a route nobody takes
+	Extra      string        // YAML of further top-level sections
+	QueueDelay time.Duration // target_queue_delay of overload control; 0: so long that it never interferes
+	Env        []string
 }
 
 // Edge is sipedge with the numbers of the site imported.
