@@ -327,6 +327,12 @@ func (e *Edge) sent(f transport.Flow, err error) {
 		slog.String(observe.KeyAddress, f.Peer.String()), slog.String(observe.KeyTransport, f.Proto.String()), observe.Error(err))
 }
 
+// mediaPanicked is told of a packet that cost no more than itself.
+func (e *Edge) mediaPanicked(p any, stack []byte) {
+	e.metrics.Panicked("media")
+	e.alarm("media panic", "panic at a media packet: that packet is lost, the edge goes on", slog.Any(observe.KeyPanic, p), slog.String(observe.KeyStack, string(stack)))
+}
+
 func (e *Edge) panicked(p any, stack []byte) {
 	e.metrics.Panicked("shard")
 	e.log.Error("panic in a call: that call is lost, the edge goes on", slog.Any(observe.KeyPanic, p), slog.String(observe.KeyStack, string(stack)))

@@ -161,7 +161,7 @@ func New(p Parts) (*Edge, error) {
 	if err := e.certs.load(p.Config); err != nil {
 		return nil, err
 	}
-	if e.relay, err = openRelay(p.Config, media.Options{Net: p.Net, OnEvent: e.mediaEvent}); err != nil {
+	if e.relay, err = openRelay(p.Config, media.Options{Net: p.Net, OnEvent: e.mediaEvent, Panicked: e.mediaPanicked}); err != nil {
 		return nil, err
 	}
 	e.readopt(p.Adopted)

@@ -36,7 +36,7 @@ func Words() observe.Words {
 			becauseMediaPorts, becauseSDP, becausePanic),
 		Outcomes: append(profile.OutcomeNames(), append(refusalWords, string(becausePanic))...),
 		Results:  []string{resultAnswered, resultSilent, resultStalled, resultUnreachable, resultFailed, resultRejected, resultRang},
-		Panics:   []string{"shard", "admin"},
+		Panics:   []string{"shard", "admin", "media"},
 	}
 }
 

@@ -156,6 +156,7 @@ func (r *Relay) has(a netip.Addr) bool { return a.IsValid() && (a == r.o.V4 || a
 
 func (r *Relay) restoreStream(k *keptBytes, addrs [2]netip.Addr, up bool) (*stream, error) {
 	st := &stream{relay: r, up: up, agreed: true}
+	st.face()
 	st.carriage = sdp.Carriage(k.byte())
 	bits := k.byte()
 	st.secure, st.audio, st.both = bits&keptSecure != 0, bits&keptAudio != 0, bits&keptBoth != 0

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,8 @@ type Options struct {
 
 	Net     transport.Net // (the kernel's)
 	OnEvent func(Event)   // told from the relay's own goroutine; it may call back
+
+	Panicked func(p any, stack []byte) // told of a packet that made the relay panic and was lost (nobody)
 }
 
 // Event is something a session's streams have shown.
@@ -90,6 +93,7 @@ type Counters struct {
 	Nowhere    atomic.Uint64 // the other end has no address yet, or is on hold
 	Unsent     atomic.Uint64 // the network did not take
 	NoPorts    atomic.Uint64 // offers for which there were no ports
+	Panics     atomic.Uint64 // packets that made the relay panic, and were lost
 	OneWay     [2]atomic.Uint64
 	Idle       atomic.Uint64
 }
@@ -138,6 +142,9 @@ func (o Options) withDefaults() Options {
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
 	}
+	if o.Panicked == nil {
+		o.Panicked = func(any, []byte) {}
+	}
 	return o
 }
 
@@ -172,6 +179,15 @@ func (r *Relay) Address(to netip.Addr) netip.Addr {
 func (r *Relay) Own(a netip.AddrPort) bool {
 	own := a.Addr() == r.o.V4 || a.Addr() == r.o.V6 || a.Addr() == r.o.Bind
 	return own && a.Port() >= r.o.First && a.Port() <= r.o.Last
+}
+
+// survive lets one packet perish instead of the goroutine that reads for all calls,
+// and with it the edge. It is deferred.
+func (r *Relay) survive() {
+	if p := recover(); p != nil {
+		r.Counters.Panics.Add(1)
+		r.o.Panicked(p, debug.Stack())
+	}
 }
 
 // now is the instant packets are measured with.

@@ -423,6 +423,54 @@ func TestARefusedOfferChangesNothing(t *testing.T) {
 	other.deaf()
 }
 
+// An offer that cannot be carried, since its second line asks for what the policy
+// forbids, leaves nothing of its first line behind either.
+func TestAnOfferRefusedHalfwayChangesNothing(t *testing.T) {
+	r := lab(t, nil)
+	s, a, b, other := session(t, r, false), newPhone(t), newPhone(t), newPhone(t)
+	toA, toB := talk(t, s, a, b, false)
+	if _, err := s.Offer(caller, 2, false, []byte(other.sdp("m=audio 5000 RTP/AVP 0", "c=IN IP4 10.0.0.1")), nil); !IsRefusal(err) {
+		t.Fatalf("a private address was carried: %v", err)
+	}
+	if _, err := s.Answer(callee, true, true, []byte(b.sdp("a=sendrecv")), nil); err != nil {
+		t.Fatal(err)
+	}
+	b.says("1", toB)
+	a.hears("1", toA)
+	other.deaf()
+}
+
+// broken is a socket that panics.
+type broken struct{ wire }
+
+func (broken) send([]byte, netip.AddrPort) error { panic("a packet nobody thought of") }
+
+// A packet that makes the relay panic is lost, and told; the goroutine that reads for
+// all calls goes on, and so does this one.
+func TestAPanicCostsOnePacket(t *testing.T) {
+	told := make(chan any, 1)
+	r := lab(t, func(o *Options) { o.Panicked = func(p any, stack []byte) { told <- p } })
+	s, a, b := session(t, r, false), newPhone(t), newPhone(t)
+	toA, toB := talk(t, s, a, b, true)
+	st := s.lines[0]
+	st.mu.Lock()
+	whole := st.side[quality.Callee].rtp.wire
+	st.side[quality.Callee].rtp.wire = broken{whole}
+	st.mu.Unlock()
+	a.says("1", toA)
+	if p := <-told; p != "a packet nobody thought of" {
+		t.Errorf("told of %v", p)
+	}
+	st.mu.Lock()
+	st.side[quality.Callee].rtp.wire = whole
+	st.mu.Unlock()
+	a.says("2", toA)
+	b.hears("2", toB)
+	if n := r.Counters.Panics.Load(); n != 1 {
+		t.Errorf("%d panics", n)
+	}
+}
+
 func TestAnotherGatewayAnswers(t *testing.T) {
 	r := lab(t, nil)
 	s, a, first, second := session(t, r, false), newPhone(t), newPhone(t), newPhone(t)

@@ -115,7 +115,8 @@ func (s *Session) Offer(from quality.End, key uint32, late bool, body, dst []byt
 	if err := d.Read(body); err != nil {
 		return dst, err
 	}
-	o := offer{key: key, known: true, late: late, hash: maphash.Bytes(seed, body), lines: s.offers[from].lines[:0]}
+	// In memory of its own: until this offer can be carried, the last one stands.
+	o := offer{key: key, known: true, late: late, hash: maphash.Bytes(seed, body), lines: make([]terms, 0, len(d.Media))}
 	places := make([]sdp.Place, len(d.Media))
 	for i := range d.Media {
 		m := &d.Media[i]

@@ -52,6 +52,7 @@ type port struct {
 // newStream reserves ports for both ends.
 func (r *Relay) newStream(addrs [2]netip.Addr) (*stream, error) {
 	st := &stream{relay: r}
+	st.face()
 	for _, end := range [...]quality.End{quality.Caller, quality.Callee} {
 		if err := st.reserve(end, addrs[end]); err != nil {
 			st.close()
@@ -59,6 +60,14 @@ func (r *Relay) newStream(addrs [2]netip.Addr) (*stream, error) {
 		}
 	}
 	return st, nil
+}
+
+// face says once and for all which port faces whom: packets may come from the
+// moment on in which a port has a socket.
+func (st *stream) face() {
+	for _, end := range [...]quality.End{quality.Caller, quality.Callee} {
+		st.side[end].rtp, st.side[end].rtcp = port{stream: st, end: end}, port{stream: st, end: end, rtcp: true}
+	}
 }
 
 // tries bounds how often another pair is drawn when another program has a port.
@@ -86,7 +95,6 @@ func (st *stream) reserve(end quality.End, addr netip.Addr) error {
 func (st *stream) bind(end quality.End, addr netip.Addr, even uint16) error {
 	sd := &st.side[end]
 	local := st.relay.local(addr)
-	sd.rtp, sd.rtcp = port{stream: st, end: end}, port{stream: st, end: end, rtcp: true}
 	for i, p := range [...]*port{&sd.rtp, &sd.rtcp} {
 		w, err := st.relay.wires.open(netip.AddrPortFrom(local, even+uint16(i)), p)
 		if err != nil {
@@ -133,6 +141,7 @@ func (st *stream) shut() {
 // arrived takes one datagram from the goroutine that reads its socket.
 func (p *port) arrived(b []byte, from netip.AddrPort, at time.Duration, h *rtp.Header) {
 	st := p.stream
+	defer st.relay.survive() // after the lock is free again
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	c := &st.relay.Counters
