@@ -191,8 +191,8 @@ type UnknownSource struct {
 }
 
 // SourceLimits bounds the answers to one source address, IPv6 by /64, for messages
-// that are broken, and for requests without the password where any address may try
-// it. What is over hears nothing; good calls are never counted. 0 is no limit.
+// that are broken, for requests without the password where any address may try it,
+// and TLS handshakes where any address may have a certificate. What is over hears nothing; good calls are never counted. 0 is no limit.
 type SourceLimits struct {
 	CPS float64 `yaml:"cps"`
 }

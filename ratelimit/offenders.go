@@ -48,7 +48,7 @@ func NewOffenders(seed uint64) *Offenders {
 
 // Note counts one message or connection of a source.
 func (o *Offenders) Note(source netip.Addr, scan bool, now time.Time) {
-	source = home(source)
+	source = Home(source)
 	s := &o.sets[hashSource(source, o.seed)%uint64(len(o.sets))]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,8 +83,9 @@ func (e *Offender) weight(now time.Time) uint64 {
 	return e.Count
 }
 
-// home is the network that one subscriber usually has.
-func home(a netip.Addr) netip.Addr {
+// Home is the network that one subscriber usually has: an IPv4 address, or the /64
+// of an IPv6 one.
+func Home(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	if a.Is6() {
 		if p, err := a.Prefix(64); err == nil {

@@ -61,6 +61,6 @@ func (s *Sources) slot(source netip.Addr) *atomic.Int64 {
 
 // hashSource is a keyed hash of the network that source is at home in.
 func hashSource(source netip.Addr, seed uint64) uint64 {
-	ip := home(source).As16()
+	ip := Home(source).As16()
 	return mix(mix(binary.LittleEndian.Uint64(ip[:])^seed) ^ binary.LittleEndian.Uint64(ip[8:]))
 }

@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -208,7 +209,10 @@ func (s *shard) answer(f transport.Flow, m *message.Message, code int, reason st
 	tag := s.tagFor(m)
 	s.out = m.AppendReply(s.out[:0], code, reason, tag[:], f.Peer, extra)
 	s.showRefusal(f, m, code, or(sentences[s.because], reason))
-	s.respond(back(f, &m.Via), m.Via.Port, s.out)
+	// Over what it came on or not at all: who breaks a connection off, or reads
+	// nothing, must not make the edge open others to a port he chooses.
+	to := back(f, &m.Via)
+	s.edge.sent(to, s.send(to, s.upstreamActor(), s.feedback(s.out)))
 }
 
 func or(s, otherwise string) string {
@@ -239,7 +243,7 @@ func (s *shard) respond(f transport.Flow, viaPort uint16, b []byte) {
 	b = s.feedback(b)
 	who := s.upstreamActor()
 	err := s.send(f, who, b)
-	if err == nil || f.Proto == transport.UDP {
+	if f.Proto == transport.UDP || !errors.Is(err, transport.ErrGone) {
 		s.edge.sent(f, err)
 		return
 	}

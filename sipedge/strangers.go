@@ -36,6 +36,10 @@ func (e *Edge) knocked(f transport.Flow, scan bool, now time.Time) {
 		slog.String(observe.KeySource, f.Peer.String()), slog.String("transport", f.Proto.String()), slog.Bool("scanner", scan))
 }
 
+// handshake says whether a peer whose address says nothing is worth another TLS
+// handshake: it may have the certificate of a trunk, but not so often.
+func (e *Edge) handshake(f transport.Flow) bool { return e.answers.Take(f.Peer.Addr(), time.Now()) }
+
 // scanners begin the User-Agent of programs that look for doors.
 var scanners = [][]byte{
 	[]byte("friendly-scanner"), []byte("sipvicious"), []byte("sipcli"), []byte("sundayddr"), []byte("vaxsip"), []byte("pplsip"),

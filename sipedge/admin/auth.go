@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/speakops/sipedge/ratelimit"
 )
 
 // Role is what a token may do; each role may do everything below it.
@@ -52,9 +54,9 @@ func Actor(ctx context.Context) string {
 // there for those with a token.
 func (s *Server) admit(r *http.Request, need Role) (by Person, err error) {
 	by, err = s.authorise(r, need)
-	who := "token " + by.Name
+	who := ofToken + by.Name
 	if by.Name == "" {
-		who = "host " + hostname(r.RemoteAddr)
+		who = ofHost + hostname(r.RemoteAddr)
 	}
 	if wait, ok := s.rates.spend(who); !ok {
 		return by, NewProblem(http.StatusTooManyRequests, "too_many_requests", "%s asks too often; wait as long as Retry-After says", orDefault(by.Name, "this host")).RetryAfter(wait)
@@ -110,8 +112,12 @@ func loopback(remote string) bool {
 	return err == nil && at.Addr().Unmap().IsLoopback()
 }
 
-// hostname is the address of a peer without its port.
+// hostname is the address of a peer without its port, or its network where one
+// subscriber has many.
 func hostname(remote string) string {
+	if at, err := netip.ParseAddrPort(remote); err == nil {
+		return ratelimit.Home(at.Addr()).String()
+	}
 	if host, _, err := net.SplitHostPort(remote); err == nil {
 		return host
 	}

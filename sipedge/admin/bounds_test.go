@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,6 +42,62 @@ func TestRates(t *testing.T) {
 			t.Errorf("%d buckets after a quiet minute", len(r.each))
 		}
 	})
+}
+
+// A crowd of hosts that have no token does not take the bucket of one who has.
+func TestTokensAreNotCrowdedOut(t *testing.T) {
+	r := newRates(0.001, 3)
+	for i := range 2 * maxRates {
+		r.spend(ofHost + time.Duration(i).String())
+	}
+	for range 10 {
+		r.spend(ofHost + "one more") // what all the others share is spent
+	}
+	if _, ok := r.spend(ofToken + "anna"); !ok {
+		t.Error("anna pays for hosts without a token")
+	}
+	if n := len(r.each); n != maxRates+1 {
+		t.Errorf("%d buckets", n)
+	}
+}
+
+// All hosts of an IPv6 subscriber are one: he has 2^64 of them.
+func TestASubscriberIsOneHost(t *testing.T) {
+	l := newCapped(nil, 100, 2)
+	at := func(text string) netip.Addr { return hostOf(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(text))) }
+	for i, c := range []struct {
+		from string
+		ok   bool
+	}{{"[2001:db8:1:2::1]:1", true}, {"[2001:db8:1:2::2]:1", true}, {"[2001:db8:1:2:ffff::3]:1", false}, {"[2001:db8:1:3::1]:1", true}, {"198.51.100.1:1", true}} {
+		if got := l.enter(at(c.from)); got != c.ok {
+			t.Errorf("%d: %s: %v", i, c.from, got)
+		}
+	}
+	if a, b := hostname("[2001:db8:1:2::1]:1"), hostname("[2001:db8:1:2::2]:9"); a != b || a == hostname("[2001:db8:1:3::1]:1") {
+		t.Errorf("%s and %s", a, b)
+	}
+}
+
+// One token does not take every place of those who listen.
+func TestOneTokenDoesNotTakeAllStreams(t *testing.T) {
+	l := listeners{of: map[string]int{}}
+	for range eachStreams {
+		if !l.enter("anna") {
+			t.Fatal("refused too early")
+		}
+	}
+	if l.enter("anna") || !l.enter("bo") {
+		t.Error("anna took the places of others")
+	}
+	if l.leave("anna"); !l.enter("anna") {
+		t.Error("her place was not given back")
+	}
+	for range maxStreams {
+		l.enter("")
+	}
+	if l.all != maxStreams {
+		t.Errorf("%d listen", l.all)
+	}
 }
 
 // Strangers from one host do not use up what is there for tokens.

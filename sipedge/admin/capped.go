@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+
+	"github.com/speakops/sipedge/ratelimit"
 )
 
 // capped is a listener that closes connections beyond a bound at once: waiting
@@ -47,7 +49,7 @@ func hostOf(a net.Addr) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	return at.Addr().Unmap()
+	return ratelimit.Home(at.Addr())
 }
 
 func (l *capped) enter(host netip.Addr) bool {

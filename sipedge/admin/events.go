@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,6 +18,7 @@ import (
 // Bounds of event streams.
 const (
 	maxStreams   = 64
+	eachStreams  = 16 // of these, of one token
 	heartbeat    = 15 * time.Second
 	streamWrite  = 10 * time.Second // for one write to be taken
 	eventsAtOnce = 64
@@ -30,7 +32,7 @@ type eventsIn struct {
 
 // EventsOf lets people listen to a bus, by server-sent events.
 func EventsOf(bus *Bus) Resource {
-	places := make(chan struct{}, maxStreams)
+	taken := listeners{of: map[string]int{}}
 	return func(a *API) {
 		op := a.operation(Op{ID: "stream-events", Method: http.MethodGet, Path: "/v1/events", Tag: "events", Errors: []int{422, 503},
 			Summary: "What happens, as it happens, by server-sent events",
@@ -42,23 +44,50 @@ func EventsOf(bus *Bus) Resource {
 		op.Metadata[ruleKey] = r
 		op.Responses = map[string]*huma.Response{"200": {Description: "Events, until the client hangs up", Content: map[string]*huma.MediaType{
 			"text/event-stream": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[Event](), true, "Event")}}}}
-		huma.Register(a.huma, op, func(_ context.Context, in *eventsIn) (*huma.StreamResponse, error) {
+		huma.Register(a.huma, op, func(c context.Context, in *eventsIn) (*huma.StreamResponse, error) {
 			at, missed, err := bus.at(in.Last)
 			if err != nil {
 				return nil, NewProblem(http.StatusUnprocessableEntity, "invalid", "Last-Event-ID: %s", err)
 			}
-			select {
-			case places <- struct{}{}:
-			default:
-				return nil, NewProblem(http.StatusServiceUnavailable, "too_many_streams", "%d people listen already; hang up elsewhere, or ask again", maxStreams).RetryAfter(5 * time.Second)
+			name := Actor(c)
+			if !taken.enter(name) {
+				return nil, NewProblem(http.StatusServiceUnavailable, "too_many_streams", "%d people listen already, or %d with this token; hang up elsewhere, or ask again", maxStreams, eachStreams).RetryAfter(5 * time.Second)
 			}
 			return &huma.StreamResponse{Body: func(ctx huma.Context) {
-				defer func() { <-places }()
+				defer taken.leave(name)
 				_, w := humago.Unwrap(ctx)
 				st := &stream{w: w, c: http.NewResponseController(w), kinds: in.Kind}
 				st.run(ctx.Context(), bus, at, missed, a.server.stopping, a.server.keys.Load().retired)
 			}}, nil
 		})
+	}
+}
+
+// listeners counts who listens: one token that never hangs up must not take all
+// the places. Who has none is on this machine, and counts for all alike.
+type listeners struct {
+	mu  sync.Mutex
+	all int
+	of  map[string]int
+}
+
+func (l *listeners) enter(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all >= maxStreams || name != "" && l.of[name] >= eachStreams {
+		return false
+	}
+	l.all++
+	l.of[name]++
+	return true
+}
+
+func (l *listeners) leave(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all--
+	if l.of[name]--; l.of[name] == 0 {
+		delete(l.of, name)
 	}
 }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -9,6 +10,12 @@ import (
 
 // maxRates bounds how many are counted one by one; those beyond share a bucket.
 const maxRates = 1024
+
+// What a bucket belongs to is a token or, of those without one, a host.
+const (
+	ofToken = "token "
+	ofHost  = "host "
+)
 
 // rates is a bucket of requests for everyone who asks.
 type rates struct {
@@ -49,8 +56,8 @@ func (r *rates) bucket(who string, now time.Time) *rate.Limiter {
 			}
 		}
 	}
-	if len(r.each) >= maxRates {
-		return r.others
+	if len(r.each) >= maxRates && !strings.HasPrefix(who, ofToken) {
+		return r.others // who has a token is never crowded out: tokens are configured
 	}
 	b := rate.NewLimiter(r.limit, r.burst)
 	r.each[who] = b

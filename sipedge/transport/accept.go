@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/speakops/sipedge/ratelimit"
 )
 
 // acceptLoop takes connections until the Layer closes. Running out of
@@ -45,7 +47,7 @@ func (l *Layer) acceptLoop(i uint8) {
 // admit starts a connection's goroutine, within the caps.
 func (l *Layer) admit(i uint8, nc net.Conn) {
 	from := addrPort(nc.RemoteAddr())
-	if !l.conns.enter(from.Addr(), l.o.PerSourceConns, l.o.MaxConns) {
+	if !l.conns.enter(ratelimit.Home(from.Addr()), l.o.PerSourceConns, l.o.MaxConns) {
 		l.counters.ConnsRefused.Add(1)
 		nc.Close()
 		return
@@ -60,7 +62,7 @@ func (l *Layer) accepted(i uint8, nc net.Conn, from netip.AddrPort) {
 	proven := l.introduce(c)
 	defer func() {
 		l.counters.ConnsIn.Add(-1)
-		l.conns.leave(from.Addr(), proven)
+		l.conns.leave(ratelimit.Home(from.Addr()), proven)
 	}()
 	if !proven {
 		nc.Close()
@@ -79,6 +81,10 @@ func (l *Layer) introduce(c *conn) (known bool) {
 		// Without client certificates the address is all there will ever be,
 		// and a stranger is not worth a handshake.
 		if asked = p.nameless(); asked && !l.welcome(c) {
+			return false
+		}
+		if !asked && l.sink.Standing(c.flow, nil) == Stranger && !l.o.Handshake(c.flow) {
+			l.counters.ConnsRefused.Add(1)
 			return false
 		}
 		if err := l.handshake(c, tls.Server(c.nc, p.TLS)); err != nil {

@@ -23,6 +23,9 @@ func (o Options) withDefaults() Options {
 	if o.Stranger == nil {
 		o.Stranger = func(Flow, []byte) {}
 	}
+	if o.Handshake == nil {
+		o.Handshake = func(Flow) bool { return true }
+	}
 	if o.Dropped == nil {
 		o.Dropped = func(Flow, gate.Reason) {}
 	}

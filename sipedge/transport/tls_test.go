@@ -184,6 +184,38 @@ func TestStrangersGetNoHandshakeForNothing(t *testing.T) {
 	}
 }
 
+// Where anybody may have a certificate, a stranger's handshakes are counted; those of
+// addresses that say something are not.
+func TestHandshakesOfStrangersAreRationed(t *testing.T) {
+	ca := newCA(t)
+	var asked atomic.Uint64
+	r := &recorder{standing: func(f Flow, names []string) Standing {
+		if f.Peer.Addr() == netip.MustParseAddr("127.0.0.1") {
+			return Trunk
+		}
+		return Stranger
+	}}
+	ls := listeners("tls 127.0.0.1:0")
+	ls[0].TLS = mutual(t, ca)
+	l := start(t, Options{Listeners: ls, Handshake: func(Flow) bool { return asked.Add(1) <= 2 }}, r)
+	from := func(ip string) error {
+		d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}, Timeout: 5 * time.Second}
+		c, err := tls.DialWithDialer(d, "tcp", l.Addr(0).String(), &tls.Config{RootCAs: ca.pool, ServerName: "edge.example.com"})
+		if err == nil {
+			c.Close()
+		}
+		return err
+	}
+	for i := range 5 {
+		if err := from("127.0.0.2"); (err == nil) != (i < 2) {
+			t.Errorf("handshake %d of a stranger: %v", i, err)
+		}
+	}
+	if err := from("127.0.0.1"); err != nil || asked.Load() != 5 {
+		t.Errorf("the handshake of a trunk: %v, %d questions", err, asked.Load())
+	}
+}
+
 func TestTLSHandshakesAreBounded(t *testing.T) {
 	ca := newCA(t)
 	r := &recorder{}

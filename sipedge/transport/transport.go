@@ -86,7 +86,7 @@ type Options struct {
 	Net            Net                                      // (the kernel's)
 	MaxDatagram    int                                      // bytes of one UDP message (16384); larger is 513
 	MaxMessage     int                                      // bytes of one message on a connection (65535)
-	PerSourceConns int                                      // connections of one source address (64)
+	PerSourceConns int                                      // connections of one source, an IPv4 address or an IPv6 /64 (64)
 	MaxConns       int                                      // all connections (10000)
 	ReadTimeout    time.Duration                            // from the first byte of a message to its last (15 s), and for a TLS handshake
 	WriteTimeout   time.Duration                            // of one write (10 s)
@@ -95,6 +95,7 @@ type Options struct {
 	QueueBytes     int                                      // bytes waiting on one connection (1 MiB)
 	Waited         func(d time.Duration, at time.Time)      // told how long a datagram of a known source has lain in the kernel (nobody)
 	Stranger       func(f Flow, b []byte)                   // told of each datagram, or with nil each connection, of a Stranger (nobody)
+	Handshake      func(f Flow) bool                        // asked before a TLS handshake with a peer whose address says nothing; false hangs up (always true)
 	Dropped        func(f Flow, why gate.Reason)            // told of each message of a known source that the gate drops, keep-alives excepted (nobody)
 	Logf           func(level int, msg string, args ...any) // level is a slog.Level, args are its key-value pairs (discarded)
 }
