@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,32 @@ func TestHideCalleeHangsUp(t *testing.T) {
 		h.Quiet(40*time.Second, caller, s1)
 		h.Golden("hide_callee_hangs_up")
 	}, "  - id: caller\n", hidden)
+}
+
+// What a trunk claims about who calls is believed only where it is trusted for it:
+// for all others it is gone, however it is spelled.
+func TestIdentityIsBelievedOfTheTrustedOnly(t *testing.T) {
+	claims := []string{
+		"P-Asserted-Identity: <sip:+14155550000@carrier.example>", "p-asserted-identity\t: <tel:+14155550001>", "P-PREFERRED-IDENTITY:\r\n <sip:+14155550002@carrier.example>",
+		"Remote-Party-ID: <sip:+14155550003@carrier.example>;party=calling", "Diversion: <sip:+14155550004@carrier.example>;reason=unconditional",
+		"History-Info: <sip:+14155550005@carrier.example>;index=1", "P-Charge-Info: <sip:+14155550006@carrier.example>", "Identity: eyJh..;info=<https://cert.example/a>",
+		"y: eyJi..;info=<https://cert.example/b>",
+	}
+	for _, trusted := range []bool{true, false} {
+		Run(t, func(h *H) {
+			caller, s1 := h.Caller(), h.S1()
+			_, invite := h.Offer(caller, s1, speakops, claims...)
+			text := invite.String()
+			for _, mark := range []string{"+14155550000", "+14155550001", "+14155550002", "+14155550003", "+14155550004", "+14155550005", "+14155550006", "eyJh", "eyJi"} {
+				if strings.Contains(text, mark) != trusted {
+					t.Errorf("trusted %v, and %s reaches the gateway: %v\n%s", trusted, mark, !trusted, text)
+				}
+			}
+			s1.Reply(invite, 486)
+			s1.Want("ACK")
+			caller.Want("486")
+		}, "trust: { identity: true,", fmt.Sprintf("trust: { identity: %v,", trusted))
+	}
 }
 
 func TestHeadersAtTheBorder(t *testing.T) {

@@ -242,6 +242,15 @@ func TestForgedAndMutated(t *testing.T) {
 	})
 }
 
+// unknown is a branch of the edge's form that no transaction of it has.
+func unknown(branch string) string {
+	other := "A"
+	if branch[20] == 'A' {
+		other = "B"
+	}
+	return branch[:20] + other + branch[21:]
+}
+
 func TestStrayResponses(t *testing.T) {
 	Run(t, func(h *H) {
 		caller, s1 := h.Caller(), h.S1()
@@ -251,6 +260,8 @@ func TestStrayResponses(t *testing.T) {
 		for _, forged := range []string{
 			strings.Replace(answer, branch, branch[:len(branch)-4]+"AAAA", 1),
 			strings.Replace(answer, branch, "z9hG4bKnotours", 1),
+			strings.Replace(answer, branch, unknown(branch), 1), // nobody's: it would go by its Vias alone
+			strings.Replace(strings.Replace(answer, branch, unknown(branch), 1), "SIP/2.0/UDP 192.0.2.100:5060", "SIP/2.0/UDP 203.0.113.77:5060", 1),
 			strings.Replace(answer, "192.0.2.1:5060;branch", "192.0.2.9:5060;branch", 1),
 			strings.Replace(answer, "CSeq: 1 INVITE", "CSeq: 1 BYE", 1), // section 17.1.3 asks for the method, too
 		} {

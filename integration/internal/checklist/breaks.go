@@ -69,7 +69,7 @@ func prefixFold`,
 	{"caller identity", "every trunk is believed", "sipedge/compile.go",
 		`stripIn: p.Inward(t.Trust.Identity, traced...)`,
 		`stripIn: p.Inward(true, traced...)`,
-		"integration/ladder:TestHeadersAtTheBorder"},
+		"integration/ladder:TestIdentityIsBelievedOfTheTrustedOnly"},
 	{"source authentication", "strangers are gateways", "sipedge/world.go",
 		`	return transport.Stranger
 }`,

@@ -23,7 +23,7 @@ var Rows = []Row{
 	{"request smuggling", "two lengths, short bodies, bare CR or LF, singletons twice: 400, and a stream is closed",
 		[]string{"sipedge/transport/gate:TestDatagram", "sipedge/transport/gate:TestTorture", "sipedge/transport:TestTCPBrokenFramingIsAnsweredAndClosed", "sipedge/transport/frame:TestFatalIsForEver", "integration/torture:TestTorture"}},
 	{"caller identity", "identity headers pass from trunks trusted for them only, never towards untrusted ones, and Identity byte for byte",
-		[]string{"integration/ladder:TestHeadersAtTheBorder", "sipedge/profile:TestHeadersAtTheBorder", "integration/ladder:TestProviderIdentityIsByteExact"}},
+		[]string{"integration/ladder:TestIdentityIsBelievedOfTheTrustedOnly", "integration/ladder:TestHeadersAtTheBorder", "sipedge/profile:TestHeadersAtTheBorder", "integration/ladder:TestProviderIdentityIsByteExact"}},
 	{"source authentication", "address, port, listener and certificate of the packet decide, never Via or a header",
 		[]string{"integration/ladder:TestStrangersGetSilence", "integration:TestTLSTrunk", "sipedge/transport:TestTLSNamesDecideStanding", "integration/conformance:TestConformance"}},
 	{"source authentication", "a certificate proves the domains that RFC 5922 reads in it: no wildcard, no user, no common name beside other names",
