@@ -132,8 +132,8 @@ func (b *Book) Schedule(n routing.PublicNumber) (routing.Schedule, bool) {
 	if live {
 		s = b.say[at]
 	}
-	s.Floor, s.Settled = b.floors.Get(n)
-	return s, live || s.Settled
+	s.Floor.Authority, s.Floor.Settled = b.floors.Get(n)
+	return s, live || s.Floor.Settled
 }
 
 // Floors are the settled cutovers of an edge, ready for lookups. nil has none.

@@ -148,7 +148,7 @@ func TestTheBookSaysWhatTheRevisionsSay(t *testing.T) {
 			committed, prepared := p.Committed.Cutover(id), p.Prepared.Cutover(id)
 			live := committed != nil || prepared != nil
 			at := slices.IndexFunc(settled, func(f Floor) bool { return f.List == list(i).ID() })
-			if found != (live || at >= 0) || s.Settled != (at >= 0) || s.Settled && s.Floor != settled[at].Authority {
+			if found != (live || at >= 0) || s.Floor.Settled != (at >= 0) || s.Floor.Settled && s.Floor.Authority != settled[at].Authority {
 				t.Fatalf("%s: %v %+v", n, found, s)
 			}
 			if s.Open != (live && p.Prepared != nil) || (s.Committed != nil) != (committed != nil) || (s.Prepared != nil) != (prepared != nil) {

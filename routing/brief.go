@@ -1,36 +1,51 @@
 package routing
 
-// Brief is what most decisions need of a Number, in few words: a call that asks
-// no more waits for one place of memory and not for three. The rest is fetched
-// when somebody asks.
+// Brief is what most decisions need of a Number, as it stands in the table: a
+// call that asks no more waits for one place of memory and not for three. The
+// rest is fetched when somebody asks. Four words travel in registers.
 type Brief struct {
-	PublicNumber     PublicNumber
-	Revision         uint64
-	PortingState     PortingState
-	RoutingAuthority RoutingAuthority
-	Assigned         bool // a customer holds it
-
-	plain bool // no override and no routes of its own
-	said  said
-	terms *terms
+	key      uint64 // number and label
+	revision uint64
+	said     said
+	terms    *terms
 }
 
+// PublicNumber is whose record it is.
+func (b Brief) PublicNumber() PublicNumber { return PublicNumber(b.key & keyMask) }
+
+// Revision is that of the record.
+func (b Brief) Revision() uint64 { return b.revision }
+
+// PortingState is the record's.
+func (b Brief) PortingState() PortingState { return PortingState(b.key >> labelState & (1<<5 - 1)) }
+
+// RoutingAuthority is the record's.
+func (b Brief) RoutingAuthority() RoutingAuthority {
+	return RoutingAuthority(b.key >> labelHolder & (1<<2 - 1))
+}
+
+// Assigned says that a customer holds the number.
+func (b Brief) Assigned() bool { return label(b.key)&labelAssigned != 0 }
+
+// plain says that the record has no override and no routes of its own.
+func (b Brief) plain() bool { return label(b.key)&labelPlain != 0 }
+
 // Number is everything about it.
-func (b *Brief) Number() Number {
-	return b.terms.unpack(b.PublicNumber, record{revision: b.Revision, said: b.said}).Number()
+func (b Brief) Number() Number {
+	return b.terms.unpack(b.PublicNumber(), record{revision: b.revision, said: b.said}).Number()
 }
 
 // override is the zero Override when there is none.
-func (b *Brief) override() Override {
-	if b.plain {
+func (b Brief) override() Override {
+	if b.plain() {
 		return Override{}
 	}
 	return b.terms.shared.at(b.said.shared()).override()
 }
 
 // route is the record's own route for an authority, "" for the default.
-func (b *Brief) route(a RoutingAuthority) RouteID {
-	if b.plain {
+func (b Brief) route(a RoutingAuthority) RouteID {
+	if b.plain() {
 		return ""
 	}
 	return b.terms.shared.at(b.said.shared()).route(a)
@@ -62,14 +77,4 @@ func (e *Entry) label() label {
 		l |= labelAssigned
 	}
 	return l
-}
-
-func (l label) brief(n PublicNumber, r record, in *terms) Brief {
-	return Brief{
-		PublicNumber: n, Revision: r.revision,
-		PortingState:     PortingState(l >> labelState & (1<<5 - 1)),
-		RoutingAuthority: RoutingAuthority(l >> labelHolder & (1<<2 - 1)),
-		Assigned:         l&labelAssigned != 0, plain: l&labelPlain != 0,
-		said: r.said, terms: in,
-	}
 }

@@ -4,16 +4,18 @@ import "sync/atomic"
 
 // A bucket is one cache line, so that most numbers are found with one wait for
 // memory. It is read without a lock while the one writer of its shard changes
-// it: a record is never changed where it stands. The new one goes to a free place, its key last, and only then the old
-// place is given up, so that who looks finds one of them. When it finds both,
-// the later revision counts, and nobody ever goes back.
+// it: a record is never changed where it stands. The new one goes to a free
+// place, its key last, and only then the old place is given up, so that who looks
+// through the whole chain finds one of them. When it finds both, the later
+// revision counts, and nobody ever goes back.
 //
 // A place that was given up may soon hold another record, under the eyes of a
-// reader. Giving up changes the state of the first bucket, by which the reader
-// notices and looks again; that happens only when a writer has got on with its
-// work, so nobody waits for anybody.
+// reader. The state of the first bucket counts what the writer does, by which the
+// reader notices and looks again; that happens only when a writer has got on with
+// its work, so nobody waits for anybody. While it says that nobody writes, each
+// number stands in one place, and who has found it need not look further.
 type bucket struct {
-	state  atomic.Uint64 // upper half: twice the places given up in this chain; lower half: where it goes on in the spill, 0 nowhere
+	state  atomic.Uint64 // upper half: phases of writing in this chain, so far; lower half: where it goes on in the spill, 0 nowhere
 	places [bucketPlaces]place
 	_      uint64 // to a whole cache line
 }
@@ -28,8 +30,13 @@ type place struct {
 const (
 	bucketPlaces = 2
 	spillShare   = 6 // one bucket in reserve for so many, for those that are full
-	gaveUp       = 1 << 32
+
+	phase  = 1 << 32 // a record that replaces another is put down in the first, which is given up in the second; two more make it even
+	phases = 4
 )
+
+// still says that no record of the chain is being replaced.
+func still(state uint64) bool { return state/phase%phases == 0 }
 
 // A directory is replaced as a whole when a shard grows or moves to new terms.
 // No pointer is in its buckets: ten million records are nothing to a garbage
@@ -59,12 +66,37 @@ func (d *directory) next(state uint64) *bucket {
 	return nil
 }
 
-// find is what is recorded of n; false when nothing is.
+// find is what is recorded of n; false when nothing is. Most numbers stand in
+// their first bucket while nobody writes there. Which of its two places it is
+// cannot be foreseen, so both are read and one is chosen without a branch: the
+// processor goes on with the call while it still waits for the memory.
 func (d *directory) find(hash uint64, n PublicNumber) (r record, ok bool) {
 	if d == nil || n == 0 || n > keyMask {
 		return record{}, false
 	}
 	first := d.first(hash)
+	state := first.state.Load()
+	p, q := &first.places[0], &first.places[1]
+	key, other := p.key.Load(), q.key.Load()
+	revision, otherRevision := p.revision.Load(), q.revision.Load()
+	says, otherSays := p.said.Load(), q.said.Load()
+	if other&keyMask == uint64(n) {
+		key = other
+	}
+	if key == other {
+		revision = otherRevision
+	}
+	if key == other {
+		says = otherSays
+	}
+	if key&keyMask == uint64(n) && still(state) && first.state.Load()/phase == state/phase {
+		return record{revision, said(says), label(key &^ keyMask)}, true
+	}
+	return d.search(first, n)
+}
+
+// search is find through the whole chain, whoever writes meanwhile.
+func (d *directory) search(first *bucket, n PublicNumber) (r record, ok bool) {
 	for {
 		r, ok = record{}, false
 		before := first.state.Load()
@@ -79,11 +111,14 @@ func (d *directory) find(hash uint64, n PublicNumber) (r record, ok bool) {
 					r, ok = record{revision, said(p.said.Load()), label(key &^ keyMask)}, true
 				}
 			}
+			if ok && still(before) {
+				break
+			}
 			if b = d.next(state); b == nil {
 				break
 			}
 		}
-		if first.state.Load()>>32 == before>>32 {
+		if first.state.Load()/phase == before/phase {
 			return r, ok
 		}
 	}
@@ -114,7 +149,10 @@ func (d *directory) write(hash uint64, n PublicNumber, r record) bool {
 		}
 		free = &d.spill[d.spilt].places[0]
 		d.spilt++
-		last.state.Store(last.state.Load()&^uint64(gaveUp-1) | uint64(d.spilt))
+		last.state.Store(last.state.Load()&^uint64(phase-1) | uint64(d.spilt))
+	}
+	if old != nil {
+		first.state.Add(phase) // from here on there are two of them
 	}
 	free.revision.Store(r.revision)
 	free.said.Store(uint64(r.said))
@@ -122,9 +160,9 @@ func (d *directory) write(hash uint64, n PublicNumber, r record) bool {
 	if old != nil {
 		// Before it, for who looked in vain for the new one and now comes too late for
 		// the old; after it, for who still reads what will soon be overwritten.
-		first.state.Add(gaveUp)
+		first.state.Add(phase)
 		old.key.Store(0)
-		first.state.Add(gaveUp)
+		first.state.Add(2 * phase)
 	}
 	return true
 }
@@ -166,7 +204,7 @@ func (d *directory) chain(first *bucket, chain []found) []found {
 				break
 			}
 		}
-		if first.state.Load()>>32 == before>>32 {
+		if first.state.Load()/phase == before/phase {
 			return chain
 		}
 		chain = chain[:0]

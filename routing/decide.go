@@ -11,35 +11,49 @@ func Decide(view View, at Interval, call Call) Decision {
 }
 
 // decide is Decide with a trace of the rules it asked, nil when nobody wants one.
-func decide(view View, at Interval, call *Call, t *trace) Decision {
+func decide(view View, at Interval, call *Call, t *trace) (d Decision) {
 	t.call(call, at)
-	d := answer(view, at, call, t)
+	var q question
+	q.view, q.at, q.t = view, at, t
+	q.answer(call, &d)
 	d.PublicNumber = call.To
 	t.verdict(&d)
 	return d
 }
 
-func answer(view View, at Interval, call *Call, t *trace) Decision {
+// question is one decision under way. Its parts stay where they are: handing
+// them from rule to rule by value costs a call more than the rules do.
+type question struct {
+	view   View
+	at     Interval
+	t      *trace
+	number Brief
+	claim  claim
+}
+
+func (q *question) answer(call *Call, d *Decision) {
 	if call.To == 0 {
-		return Refuse(NotOurs, NotANumber)
+		*d = Refuse(NotOurs, NotANumber)
+		return
 	}
-	number, known := view.Brief(call.To)
-	t.number(&number, known)
+	number, known := q.view.Brief(call.To)
+	q.t.number(number, known)
 	if !known {
-		return stranger(view, at, t)
+		*d = q.stranger()
+		return
 	}
-	c := holder(view, at, call, &number, t)
-	d := c.decision(view, call, &number, t)
-	d.Revision, d.PortingState = c.revision, number.PortingState
-	return d
+	q.number = number
+	q.holder(call)
+	q.conclude(call, d)
+	d.Revision, d.PortingState = q.claim.revision, number.PortingState()
 }
 
 // stranger is the answer for a number the table has not heard of. Only a fresh
 // table may say that there is no such number: from a stale one, the caller of a
 // number provisioned an hour ago would be told it does not exist.
-func stranger(view View, at Interval, t *trace) Decision {
-	stale := view.Stale(at)
-	t.stale(stale)
+func (q *question) stranger() Decision {
+	stale := q.view.Stale(q.at)
+	q.t.stale(stale)
 	if stale {
 		return Refuse(RetryElsewhere, TableStale)
 	}
@@ -58,40 +72,43 @@ type claim struct {
 	until     time.Time
 }
 
-func (c *claim) decision(view View, call *Call, number *Brief, t *trace) Decision {
-	switch {
+func (c *claim) open() bool { return c.intent != IntentNone || !c.until.IsZero() }
+
+func (q *question) conclude(call *Call, d *Decision) {
+	switch c := &q.claim; {
 	case c.intent != IntentNone:
-		return Refuse(c.intent, c.because)
+		*d = Refuse(c.intent, c.because)
 	case !c.until.IsZero():
-		return HoldUntil(c.until, c.because)
+		*d = HoldUntil(c.until, c.because)
+	default:
+		q.carry(call, d)
 	}
-	return carry(view, call, number, c, t)
 }
 
 // holder finds who holds the number: block or override, then the revisions, then
 // the record. The porting state is not asked; it only words the record's answer.
-func holder(view View, at Interval, call *Call, number *Brief, t *trace) claim {
-	c := claim{revision: number.Revision, comes: number.PortingState.ComesToUs()}
-	schedule, live := view.Schedule(call.To)
+func (q *question) holder(call *Call) {
+	c := &q.claim
+	c.revision, c.comes = q.number.Revision(), q.number.PortingState().ComesToUs()
+	schedule, live := q.view.Schedule(call.To)
 	if live && schedule.Committed != nil {
-		c.comes = c.comes || schedule.Committed.Stepped(at, SpeakOps)
-		t.edgesOf(schedule.Committed) // also where an override speaks: the way to us opens by them
+		c.comes = c.comes || schedule.Committed.Stepped(q.at, SpeakOps)
+		q.t.edgesOf(schedule.Committed) // also where an override speaks: the way to us opens by them
 	}
-	override := number.override()
-	kind, edge, sure := override.During(at)
-	t.override(&override, kind, sure)
+	kind, edge, sure := q.override()
 	forced := call.Forced
 	passes := call.PSAP && kind == Block
 	switch {
 	case passes:
-		t.psap() // whoever holds the number takes it, no test trunk's choice
+		q.t.psap() // whoever holds the number takes it, no test trunk's choice
 		forced = AuthorityNone
 	case kind == OverrideNone:
 	case !sure && (forced == AuthorityNone || kind == Block):
-		return c.wait(view, at, edge)
+		q.wait(edge)
+		return
 	case kind == Block:
 		c.intent, c.because = Blocked, OverrideBlock
-		return c
+		return
 	}
 
 	switch {
@@ -102,67 +119,78 @@ func holder(view View, at Interval, call *Call, number *Brief, t *trace) claim {
 	case kind == ForceSpeakOps:
 		c.authority, c.because, c.forced = SpeakOps, OverrideForceSpeakOps, true
 	case live:
-		if c = c.scheduled(view, at, call.PSAP, number, &schedule, t); c.intent != IntentNone || !c.until.IsZero() {
-			return c
+		if q.scheduled(schedule, call.PSAP); c.open() {
+			return
 		}
 	default:
-		c.authority, c.because = recorded(number)
-		t.record(c.authority, c.because)
+		c.authority, c.because = recorded(q.number)
+		q.t.record(c.authority, c.because)
 	}
 	if passes && c.authority != AuthorityNone {
 		c.because = PSAP
 	}
-	return c
+}
+
+// override is what the record's override asks for, as Override.During.
+func (q *question) override() (kind OverrideKind, edge time.Time, sure bool) {
+	if q.number.plain() && q.t == nil {
+		return OverrideNone, time.Time{}, true
+	}
+	override := q.number.override()
+	kind, edge, sure = override.During(q.at)
+	q.t.override(&override, kind, sure)
+	return kind, edge, sure
 }
 
 // scheduled is the answer of a number the revisions speak of (rule 9): hold while
 // the committed one steps inside the interval, and answer nobody while a
 // prepared one, which may or may not hold by now, would answer otherwise.
-func (c claim) scheduled(view View, at Interval, psap bool, number *Brief, s *Schedule, t *trace) claim {
-	record := s.record(number)
+func (q *question) scheduled(s Schedule, psap bool) {
+	c := &q.claim
+	record := s.record(q.number)
 	switch line := s.Committed; {
 	case line != nil:
-		authority, sure := line.During(at)
-		t.timeline(line, at, authority, sure)
+		authority, sure := line.During(q.at)
+		q.t.timeline(line, q.at, authority, sure)
 		c.revision = line.Revision()
 		if !sure {
-			return c.wait(view, at, line.NextStep(at))
+			q.wait(line.NextStep(q.at))
+			return
 		}
-		c.authority, c.because = authority, line.because(at)
-	case record != number.RoutingAuthority:
+		c.authority, c.because = authority, line.because(q.at)
+	case record != q.number.RoutingAuthority():
 		c.authority, c.because = record, SettledOverRecord
-		t.record(record, c.because)
+		q.t.record(record, c.because)
 	default:
-		c.authority, c.because = recorded(number)
-		t.record(record, c.because)
+		c.authority, c.because = recorded(q.number)
+		q.t.record(record, c.because)
 	}
-	disputed := s.disputes(at, c.authority, record)
-	t.prepared(s, disputed)
+	disputed := s.disputes(q.at, c.authority, record)
+	q.t.prepared(s, disputed)
 	switch {
 	case disputed && psap && c.authority != AuthorityNone:
 		c.because = PSAP // RFC 7090: either side will do, nobody will not
 	case disputed:
 		c.intent, c.because = RetryElsewhere, RevisionUnresolved
 	}
-	return c
 }
 
 // wait holds the call until edge is behind for certain, unless the clock is so
 // uncertain that this would take longer than a call may be held.
-func (c claim) wait(view View, at Interval, edge time.Time) claim {
-	if bound := view.MaxHold(); bound > 0 && at.Width() > bound {
+func (q *question) wait(edge time.Time) {
+	c := &q.claim
+	if bound := q.view.MaxHold(); bound > 0 && q.at.Width() > bound {
 		c.intent, c.because = RetryElsewhere, ClockTooWide
 	} else {
-		c.until, c.because = at.certainFrom(edge), ClockUncertain
+		c.until, c.because = q.at.certainFrom(edge), ClockUncertain
 	}
-	return c
 }
 
 // recorded is the record's word. A state that expects another holder does not
 // change it, but the reason says that the two disagree.
-func recorded(number *Brief) (RoutingAuthority, Because) {
-	trait := number.PortingState.trait()
-	holder := number.RoutingAuthority
+func recorded(number Brief) (RoutingAuthority, Because) {
+	trait := number.PortingState().trait()
+	holder := number.RoutingAuthority()
 	switch {
 	case holder == AuthorityNone && trait.over:
 		return holder, trait.because
@@ -175,49 +203,54 @@ func recorded(number *Brief) (RoutingAuthority, Because) {
 }
 
 // carry takes the call to the holder, or says why that cannot be.
-func carry(view View, call *Call, number *Brief, c *claim, t *trace) Decision {
+func (q *question) carry(call *Call, d *Decision) {
+	c, number, t := &q.claim, q.number, q.t
 	authority, because := c.authority, c.because
 	if call.Looped && authority == Legacy {
 		// What we sent to the old provider came back to us: sending it there again
 		// would only turn the wheel (RFC 3261 section 16.3 item 4 catches the tight
 		// loops; this is the wide one through the public network).
 		t.loop(number)
-		if !number.Assigned {
-			return Refuse(Loop, LoopGuard)
+		if !number.Assigned() {
+			*d = Refuse(Loop, LoopGuard)
+			return
 		}
 		authority, because = SpeakOps, LoopGuard
 	}
 	if authority == AuthorityNone {
-		return Refuse(NotOurs, because)
+		*d = Refuse(NotOurs, because)
+		return
 	}
-	route, why := passable(view, number, authority, c.comes)
+	route, why := q.passable(authority)
 	t.route(number.route(authority), authority, route, why)
 	switch {
 	case why == PSTNComesBack:
-		return Refuse(Loop, why)
+		*d = Refuse(Loop, why)
+		return
 	case why != "":
-		return Refuse(RetryElsewhere, why)
+		*d = Refuse(RetryElsewhere, why)
+		return
 	}
-	d := RouteTo(route, order(route.Gateways, call.Draw, view), because)
+	d.routeTo(route, because)
+	d.Order.sort(route.Gateways, call.Draw, q.view)
 	if word := rescue(call, number, c, route); word != "" && because != LoopGuard {
-		if other, why := passable(view, number, authority.Other(), c.comes); why == "" {
+		if other, why := q.passable(authority.Other()); why == "" {
 			d.Rescue, d.RescueBecause = other, word
-			d.RescueOrder = order(other.Gateways, call.Draw, view)
+			d.RescueOrder.sort(other.Gateways, call.Draw, q.view)
 		}
-		t.rescue(&d, word)
+		t.rescue(d, word)
 	}
-	return d
 }
 
 // passable finds the route of an authority, and what keeps calls off it.
-func passable(view View, number *Brief, authority RoutingAuthority, comes bool) (*Route, Because) {
-	route := view.Route(number.route(authority), authority)
+func (q *question) passable(authority RoutingAuthority) (*Route, Because) {
+	route := q.view.Route(q.number.route(authority), authority)
 	switch {
 	case route == nil:
 		return nil, NoRoute
 	case route.Authority != authority:
 		return nil, WrongRoute
-	case authority == Legacy && route.Target == PSTNSameTN && comes:
+	case authority == Legacy && route.Target == PSTNSameTN && q.claim.comes:
 		return nil, PSTNComesBack
 	case len(route.Gateways) == 0 && route.Builtin == "":
 		return nil, NoRoute
@@ -227,8 +260,8 @@ func passable(view View, number *Brief, authority RoutingAuthority, comes bool) 
 
 // rescue is the exception under which the other side may take the call when
 // route fails, "" for none.
-func rescue(call *Call, number *Brief, c *claim, route *Route) Because {
-	trait := number.PortingState.trait()
+func rescue(call *Call, number Brief, c *claim, route *Route) Because {
+	trait := number.PortingState().trait()
 	switch {
 	case call.PSAP:
 		return PSAP // RFC 7090: reaching the person outweighs who holds the number

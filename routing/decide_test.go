@@ -193,8 +193,8 @@ func TestOnlyTheHolderCarries(t *testing.T) {
 		}
 		s, _ := w.Schedule(n.PublicNumber)
 		record := n.RoutingAuthority
-		if s.Settled {
-			record = s.Floor
+		if s.Floor.Settled {
+			record = s.Floor.Authority
 		}
 		for _, instant := range []time.Time{at.Earliest, at.Mid(), at.Latest} {
 			if holder := holderBy(s.Committed, record, instant); holder != d.Authority {
@@ -443,7 +443,7 @@ func BenchmarkTablePut(b *testing.B) {
 	}
 }
 
-func briefOf(w *World, n PublicNumber) *Brief {
+func briefOf(w *World, n PublicNumber) Brief {
 	b, _ := w.Brief(n)
-	return &b
+	return b
 }

@@ -66,8 +66,15 @@ type Decision struct {
 }
 
 // RouteTo carries the call on route, its gateways tried in order.
-func RouteTo(route *Route, order Order, because Because) Decision {
-	return Decision{Kind: KindRoute, Authority: route.Authority, Route: route, Order: order, Because: because}
+func RouteTo(route *Route, order Order, because Because) (d Decision) {
+	d.routeTo(route, because)
+	d.Order = order
+	return d
+}
+
+// routeTo makes a zero Decision one that routes; the order is left to the caller.
+func (d *Decision) routeTo(route *Route, because Because) {
+	d.Kind, d.Authority, d.Route, d.Because = KindRoute, route.Authority, route, because
 }
 
 // Refuse answers the call with an intent other than IntentNone.

@@ -47,7 +47,7 @@ func (t *trace) call(c *Call, at Interval) {
 	t.say("call", "%s", s)
 }
 
-func (t *trace) number(b *Brief, known bool) {
+func (t *trace) number(b Brief, known bool) {
 	if t == nil {
 		return
 	}
@@ -119,7 +119,7 @@ func (t *Timeline) String() string {
 	return s.String()
 }
 
-func (t *trace) prepared(s *Schedule, disputed bool) {
+func (t *trace) prepared(s Schedule, disputed bool) {
 	if t == nil || !s.Open {
 		return
 	}
@@ -141,7 +141,7 @@ func (t *trace) record(holder RoutingAuthority, because Because) {
 	}
 }
 
-func (t *trace) loop(b *Brief) {
+func (t *trace) loop(b Brief) {
 	if t == nil {
 		return
 	}

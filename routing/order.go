@@ -7,53 +7,55 @@ import "math"
 // RFC 2782, with draw as the only source of it. Weight 0 comes after every
 // other weight of its priority. Dark gateways follow in the same order, so that
 // calls still try them when nothing else is left. At most MaxAttempts are named.
-func OrderOf(gateways []Gateway, draw uint64, alive func(index int) bool) Order {
-	return order(gateways, draw, healthFunc(alive))
+func OrderOf(gateways []Gateway, draw uint64, alive func(index int) bool) (o Order) {
+	o.sort(gateways, draw, healthFunc(alive))
+	return o
 }
+
+type health interface{ Alive(gateway int) bool }
 
 type healthFunc func(int) bool
 
 func (f healthFunc) Alive(gateway int) bool { return f == nil || f(gateway) }
 
-// order keeps the best MaxAttempts by insertion: routes are short, and nothing
-// is allocated.
-func order[H interface{ Alive(int) bool }](gateways []Gateway, draw uint64, health H) Order {
-	var o Order
+// sort fills the zero Order. It keeps the best MaxAttempts by insertion: routes
+// are short, and nothing is allocated.
+func (o *Order) sort(gateways []Gateway, draw uint64, of health) {
 	var ranks [MaxAttempts]rank
 	weighed := false // among equals the shortest waiting time is the highest draw
 	for i := range gateways {
 		weighed = weighed || max(gateways[i].Weight, 1) != max(gateways[0].Weight, 1)
 	}
+	kept := 0
 	for i := range gateways {
 		if i > math.MaxUint16 {
 			break
 		}
 		g := &gateways[i]
-		r := rank{dark: !health.Alive(g.Index), priority: g.Priority, last: g.Weight <= 0}
+		r := rank{dark: !of.Alive(g.Index), priority: g.Priority, last: g.Weight <= 0}
 		if len(gateways) > 1 {
 			r.chance = chance(draw, i, g.Weight, weighed)
 		}
-		at := int(o.N)
+		at := kept
 		for at > 0 && r.before(&ranks[at-1]) {
 			at--
+			if at+1 < MaxAttempts {
+				ranks[at+1], o.At[at+1] = ranks[at], o.At[at]
+			}
 		}
 		if at == MaxAttempts {
 			continue
 		}
-		if o.N < MaxAttempts {
-			o.N++
-		}
-		copy(ranks[at+1:o.N], ranks[at:o.N])
-		copy(o.At[at+1:o.N], o.At[at:o.N])
 		ranks[at], o.At[at] = r, uint16(i)
+		kept = min(kept+1, MaxAttempts)
 	}
-	return o
+	o.N = uint8(kept)
 }
 
 type rank struct {
 	dark     bool
-	priority int
 	last     bool
+	priority int
 	chance   float64
 }
 

@@ -11,23 +11,27 @@ type Schedule struct {
 	// Prepared is its timeline by that one, nil when the record would hold.
 	Open     bool
 	Prepared *Timeline
-	// Settled says that Floor came out of a cutover that is over. No record may
-	// contradict it, or one from an older store would undo the port.
-	Settled bool
-	Floor   RoutingAuthority
+	Floor    Floor
+}
+
+// Floor is what came out of a cutover that is over. No record may contradict
+// it, or one from an older store would undo the port.
+type Floor struct {
+	Settled   bool // false: there was none
+	Authority RoutingAuthority
 }
 
 // record is who holds the number where no timeline speaks.
-func (s *Schedule) record(n *Brief) RoutingAuthority {
-	if s.Settled {
-		return s.Floor
+func (s Schedule) record(n Brief) RoutingAuthority {
+	if s.Floor.Settled {
+		return s.Floor.Authority
 	}
-	return n.RoutingAuthority
+	return n.RoutingAuthority()
 }
 
 // disputes says whether the prepared revision, should it be committed already,
 // gives another answer than holder anywhere in the interval (rule 9).
-func (s *Schedule) disputes(at Interval, holder, record RoutingAuthority) bool {
+func (s Schedule) disputes(at Interval, holder, record RoutingAuthority) bool {
 	switch {
 	case !s.Open:
 		return false

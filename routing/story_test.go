@@ -295,7 +295,7 @@ func (s *story) outcome(f []string) error {
 
 func (s *story) settled(f []string) error {
 	floor, err := ParseRoutingAuthority(f[1])
-	s.schedules[s.last] = Schedule{Settled: true, Floor: floor}
+	s.schedules[s.last] = Schedule{Floor: Floor{true, floor}}
 	return err
 }
 

@@ -53,7 +53,7 @@ func (t *Table) Brief(n PublicNumber) (Brief, bool) {
 	if !ok || r.dead() {
 		return Brief{}, false
 	}
-	return r.label.brief(n, r, dir.terms), true
+	return Brief{uint64(n) | uint64(r.label), r.revision, r.said, dir.terms}, true
 }
 
 // Revision is the highest revision seen of n, that of a deletion included; 0

@@ -43,7 +43,7 @@ func drawSchedule(t *rapid.T) Schedule {
 		}
 		return nil
 	}
-	s := Schedule{Committed: line(), Open: rapid.Bool().Draw(t, "open"), Settled: rapid.Bool().Draw(t, "settled"), Floor: drawAuthority(t)}
+	s := Schedule{Committed: line(), Open: rapid.Bool().Draw(t, "open"), Floor: Floor{rapid.Bool().Draw(t, "settled"), drawAuthority(t)}}
 	if s.Prepared = line(); s.Committed != nil && rapid.Bool().Draw(t, "one more turn") {
 		more := *s.Committed
 		end := noon.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "after")) * time.Millisecond)
