@@ -51,14 +51,13 @@ func openParty(t testing.TB, count int) *party {
 			p.labs[i].Edit("id: lab-1", fmt.Sprintf("id: lab-%d", i+1))
 		}
 	}
-	first.Edit("  prefix: lab\n", "  prefix: lab\n  writer: { username: numbers, password: \"secret of a bench\" }\n")
-	c := first.Redis.Client()
-	defer c.Close()
-	if err := c.Do(t.Context(), "ACL", "SETUSER", "numbers", "on", ">secret of a bench", "~lab:n:*", "resetchannels", "-@all", "+@read", "-@dangerous", "+@connection",
-		"+eval", "+evalsha", "+time", "+info", "+role", "+wait", "+ping", "+hello", "+cluster", "+type", "+pexpire", "+persist", "+@hash", "+@list", "+@stream", "+script|load", "+select").Err(); err != nil {
-		t.Fatal(err)
-	}
+	// Everything below is done by the users that the README shows.
+	shownUsers(t, first)
 	first.ImportFile(p.numbers())
+	for _, l := range p.labs {
+		l.Edit(asEdge.Old, asEdge.New)
+	}
+	first.Edit(asEdge.New, asEdge.New+"  writer: { username: sipedge-operator, password: "+passwordOf("sipedge-operator")+" }\n")
 	for i := range p.labs {
 		p.edges[i] = p.labs[i].Start(fmt.Sprintf("edge-%d", i+1))
 	}
