@@ -31,6 +31,13 @@ func (m Move) Check() error {
 	return nil
 }
 
+// HasState says that the port of such a number can be in a state; of a number
+// whose type is not known nothing can be said, and the answer is true.
+func HasState(t NumberType, s PortingState) bool {
+	roads := roadsOf(t)
+	return roads == nil || s < portingStates && !foreign(roads, s)
+}
+
 // NextStates are the states that may follow from in the port of such a number,
 // the conditions of Check apart.
 func NextStates(t NumberType, from PortingState) []PortingState {

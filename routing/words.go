@@ -40,7 +40,17 @@ func (w *words[T]) parse(s string) (T, error) {
 			known = append(known, word)
 		}
 	}
-	return 0, fmt.Errorf("%s %.40q is not one of %s", w.what, s, strings.Join(known, ", "))
+	return 0, &WordError{w.what, s, known}
+}
+
+// WordError says that something is no word of the vocabulary, and which are.
+type WordError struct {
+	What, Found string
+	Known       []string
+}
+
+func (e *WordError) Error() string {
+	return fmt.Sprintf("%s %.40q is not one of %s", e.What, e.Found, strings.Join(e.Known, ", "))
 }
 
 var (

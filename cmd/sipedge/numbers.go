@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +30,9 @@ type NumbersCmd struct {
 type importCmd struct {
 	File string `arg:"" placeholder:"FILE" help:"CSV whose first line names the columns (public_number and routing_authority at least), or JSON Lines if it ends in .jsonl; - reads CSV from standard input."`
 	RedisFlags
-	DryRun bool `help:"Print what would change and what would be refused, and write nothing."`
+	DryRun  bool   `help:"Print what would change and what would be refused, and write nothing."`
+	Restart bool   `help:"Begin anew, where an import of this file was interrupted. Without it that one goes on: its note lies beside the file as FILE.importing."`
+	Report  string `placeholder:"FILE" help:"Write every mistake and every refusal to this file too, as CSV: line, column, found, expected. At most 10000."`
 }
 
 // Bounds of one import.
@@ -40,18 +44,23 @@ const (
 
 // Run reads and checks the whole file, then writes it. A file with mistakes ends
 // with exit code 1 and nothing written; a store that is away or refuses rows,
-// with 3.
+// with 3. What others write meanwhile is not overwritten. Interrupted, the same
+// command goes on.
 func (c *importCmd) Run(ctx context.Context, s streams) error {
 	name := nameOf(c.File)
-	rows, err := readRows(c.File, name)
+	rows, sum, err := readRows(c.File, name)
 	if err != nil {
-		return err
+		return errors.Join(err, writeReport(c.Report, mistakesIn(err)))
 	}
 	store, done, err := c.open(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer done()
+	begun, err := c.begin(ctx, s, store, sum)
+	if err != nil {
+		return err
+	}
 	if c.DryRun {
 		differences, err := compare(ctx, s, store, rows, false)
 		if err != nil {
@@ -63,36 +72,42 @@ func (c *importCmd) Run(ctx context.Context, s streams) error {
 	}
 	bar := newBar(len(rows), s.Err)
 	began := time.Now()
-	sum, err := store.Import(ctx, rows, feed.ImportOptions{DryRun: c.DryRun, Progress: bar.add})
+	told, err := store.Import(ctx, rows, feed.ImportOptions{Operation: begun.Operation, Since: begun.Since, DryRun: c.DryRun, Progress: bar.add})
 	bar.end()
-	return reportImport(s, name, len(rows), sum, err, time.Since(began), c.DryRun)
+	if err == nil {
+		c.ended()
+	}
+	err = reportImport(s, name, len(rows), told, err, time.Since(began), c.DryRun)
+	return errors.Join(err, writeReport(c.Report, refusedIn(told.Refused)))
 }
 
-// readRows is a file's rows, at least one; every mistake in it comes back as one error.
-func readRows(path, name string) ([]feed.Row, error) {
+// readRows is a file's rows, at least one, and its SHA-256; every mistake in it
+// comes back as one error.
+func readRows(path, name string) (rows []feed.Row, sum string, err error) {
 	in := os.Stdin
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, badConfig{fmt.Errorf("%s: cannot be read: %w; nothing was written", name, err)}
+			return nil, "", badConfig{fmt.Errorf("%s: cannot be read: %w; nothing was written", name, err)}
 		}
 		defer f.Close()
 		in = f
 	}
 	limited := &io.LimitedReader{R: in, N: maxImport + 1}
-	rows, err := feed.ReadRows(limited, name)
+	digest := sha256.New()
+	rows, err = feed.ReadRows(io.TeeReader(limited, digest), name)
 	var mistakes *feed.RowErrors
 	switch {
 	case limited.N == 0:
-		return nil, badConfig{fmt.Errorf("%s: is larger than %d MiB; split it; nothing was written", name, maxImport>>20)}
+		return nil, "", badConfig{fmt.Errorf("%s: is larger than %d MiB; split it; nothing was written", name, maxImport>>20)}
 	case errors.As(err, &mistakes):
-		return nil, badConfig{fmt.Errorf("%w\n%s: %s; nothing was written", err, name, count(len(mistakes.All)+mistakes.More, "mistake"))}
+		return nil, "", badConfig{fmt.Errorf("%w\n%s: %s; nothing was written", err, name, count(len(mistakes.All)+mistakes.More, "mistake"))}
 	case err != nil:
-		return nil, badConfig{fmt.Errorf("cannot be read: %w; nothing was written", err)}
+		return nil, "", badConfig{fmt.Errorf("cannot be read: %w; nothing was written", err)}
 	case len(rows) == 0:
-		return nil, badConfig{fmt.Errorf("%s: holds no numbers, only the names of columns; nothing was written", name)}
+		return nil, "", badConfig{fmt.Errorf("%s: holds no numbers, only the names of columns; nothing was written", name)}
 	}
-	return rows, nil
+	return rows, hex.EncodeToString(digest.Sum(nil)), nil
 }
 
 // reportImport prints refused rows and one summary line.
@@ -118,7 +133,7 @@ func reportImport(s streams, name string, rows int, sum feed.Summary, failed err
 	}
 	switch {
 	case failed != nil:
-		return fmt.Errorf("%w; %d of %d rows were answered, the others may or may not be written: import the file again, it changes only what is missing", failed, sum.Rows(), rows)
+		return fmt.Errorf("%w; %d of %d rows were answered, the others may or may not be written: the same command goes on with it", failed, sum.Rows(), rows)
 	case len(sum.Refused) > 0:
 		return fmt.Errorf("%s: %s refused", name, wereRefused(len(sum.Refused), dry))
 	}

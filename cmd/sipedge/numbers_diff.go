@@ -22,7 +22,7 @@ type diffCmd struct {
 // store, ~ in both. Differences end with exit code 3.
 func (c *diffCmd) Run(ctx context.Context, s streams) error {
 	name := nameOf(c.File)
-	rows, err := readRows(c.File, name)
+	rows, _, err := readRows(c.File, name)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ type reconcileCmd struct {
 // one that was compared. routing_authority is never changed here.
 func (c *reconcileCmd) Run(ctx context.Context, s streams) error {
 	name := nameOf(c.File)
-	rows, err := readRows(c.File, name)
+	rows, _, err := readRows(c.File, name)
 	if err != nil {
 		return err
 	}

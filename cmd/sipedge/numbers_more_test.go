@@ -99,7 +99,7 @@ func TestNumbersRevisionsKeepWritersApart(t *testing.T) {
 		t.Fatalf("%d %s%s", code, out, errs)
 	}
 	bad := file(t, "bad.csv", "public_number,routing_authority,revision\n+12025550143,legacy,soon\n")
-	if _, errs, code := numbers(t, with(redis, "import", bad)...); code != exitConfig || !strings.Contains(errs, "bad.csv:2: revision: \"soon\" is no revision") {
+	if _, errs, code := numbers(t, with(redis, "import", bad)...); code != exitConfig || !strings.Contains(errs, "bad.csv:2: revision: found \"soon\", expected a revision") {
 		t.Fatalf("%d %s", code, errs)
 	}
 }
@@ -156,9 +156,9 @@ func TestNumbersGetSetDelete(t *testing.T) {
 		{[]string{"set", "+12025550144", "routing_authority=legacy"}, exitFailed, "`cutoverctl flip`"},
 		{[]string{"set", "+12025550144", "override="}, exitOK, "updated"},
 		{[]string{"set", "+12025550144", "porting_state=draft"}, exitFailed, "porting_state cannot go from"},
-		{[]string{"set", "+12025550144", "colour=red"}, exitConfig, `field "colour" is unknown`},
-		{[]string{"set", "+12025550144", "legacy_route"}, exitConfig, "is no assignment"},
-		{[]string{"set", "+12025550150", "legacy_route=x"}, exitConfig, "routing_authority: is missing"},
+		{[]string{"set", "+12025550144", "colour=red"}, exitConfig, `found field "colour", expected one of public_number`},
+		{[]string{"set", "+12025550144", "legacy_route"}, exitConfig, `found "legacy_route", expected an assignment`},
+		{[]string{"set", "+12025550150", "legacy_route=x"}, exitConfig, "routing_authority: found nothing, expected legacy, speakops or none"},
 		{[]string{"set", "+12025550150", "routing_authority=legacy"}, exitOK, "+12025550150: created"},
 		{[]string{"delete", "+12025550150", "--dry-run"}, exitOK, "+12025550150: deleted; this was a dry run"},
 		{[]string{"delete", "+12025550150", "--revision", "7"}, exitFailed, "conflict: expected revision 7"},
@@ -195,7 +195,7 @@ func TestNumbersReapply(t *testing.T) {
 		t.Fatalf("%d %s%s", code, out, errs)
 	}
 	without := file(t, "n.csv", "public_number,routing_authority\n+12025550143,legacy\n")
-	if _, errs, code := numbers(t, with(redis, "reapply", without)...); code != exitConfig || !strings.Contains(errs, ":2: revision: is missing") {
+	if _, errs, code := numbers(t, with(redis, "reapply", without)...); code != exitConfig || !strings.Contains(errs, ":2: revision: found nothing, expected the revision that was lost") {
 		t.Fatalf("%d %s", code, errs)
 	}
 }

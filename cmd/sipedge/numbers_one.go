@@ -196,7 +196,7 @@ type reapplyCmd struct {
 // Run writes what Redis holds no newer word about, its routing_authority too.
 func (c *reapplyCmd) Run(ctx context.Context, s streams) error {
 	name := nameOf(c.File)
-	rows, err := readRows(c.File, name)
+	rows, _, err := readRows(c.File, name)
 	if err != nil {
 		return err
 	}

@@ -68,6 +68,7 @@ func TestDifferingDigestIsRepairedByReadingThePartition(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the table is repaired", func() bool { got, _ := table.Get(n); return got.LegacyRoute == "unseen" })
+	eventually(t, "the scan has ended", func() bool { return f.Stats().Scans > Partitions })
 	if st := f.Stats(); st.Repairs != 1 || st.Gaps != 0 || st.Incarnations != 0 || st.Scans != Partitions+1 {
 		t.Fatalf("%+v", st)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -20,9 +21,19 @@ type ConflictError struct {
 	Number   routing.PublicNumber
 	Expected Expect
 	Current  uint64 // revision of the live record; 0 when there is none
+	Since    uint64 // for Any: the store's time after which nothing should have been written
+	Gone     bool   // for Any: what was written is a deletion, at revision Current
 }
 
 func (e *ConflictError) Error() string {
+	if e.Expected == Any {
+		did := "changed"
+		if e.Gone {
+			did = "deleted"
+		}
+		return fmt.Sprintf("%s: conflict: somebody else %s the record at %s, after this began at %s; it was not overwritten: look at it, then write it anew if it should still be so",
+			e.Number, did, spellInstant(strconv.FormatUint(e.Current, 10)), spellInstant(strconv.FormatUint(e.Since, 10)))
+	}
 	is := "there is no record"
 	if e.Current != 0 {
 		is = fmt.Sprintf("the record is at revision %d", e.Current)

@@ -23,6 +23,7 @@ const (
 	fieldPortingState     = "porting_state"
 	fieldRoutingAuthority = "routing_authority"
 	fieldCurrentServing   = "current_serving_provider"
+	fieldLRN              = "lrn"
 	fieldOverride         = "override"
 	fieldOverrideFrom     = "override_from"
 	fieldOverrideUntil    = "override_until"
@@ -37,22 +38,23 @@ const maxValue = 256
 // and back. The stored form is text; instants are microseconds since 1970.
 type field struct {
 	name string
+	want string // what may stand there, for people
 	read func(n *routing.Number, s string) error
 	show func(n *routing.Number) string
 }
 
 // vocabulary is every field that may be written, in the order of put.lua.
 var vocabulary = []field{
-	{fieldNumberType,
+	{fieldNumberType, "local, mobile, toll_free or nothing",
 		func(n *routing.Number, s string) (err error) { n.NumberType, err = routing.ParseNumberType(s); return },
 		func(n *routing.Number) string { return n.NumberType.String() }},
-	{fieldPortingState,
+	{fieldPortingState, "a porting state, or nothing to leave it as it is",
 		func(n *routing.Number, s string) (err error) {
 			n.PortingState, err = routing.ParsePortingState(s)
 			return
 		},
 		func(n *routing.Number) string { return n.PortingState.String() }},
-	{fieldRoutingAuthority,
+	{fieldRoutingAuthority, "legacy, speakops or none",
 		func(n *routing.Number, s string) (err error) {
 			n.RoutingAuthority, err = routing.ParseRoutingAuthority(s)
 			return
@@ -63,7 +65,7 @@ var vocabulary = []field{
 	text("losing_provider", func(n *routing.Number) *routing.ProviderID { return &n.LosingProvider }),
 	text("underlying_carrier", func(n *routing.Number) *routing.CarrierID { return &n.UnderlyingCarrier }),
 	text("customer_assignment", func(n *routing.Number) *routing.CustomerID { return &n.CustomerAssignment }),
-	{"lrn",
+	{fieldLRN, "an E.164 number such as +12025550000, or nothing",
 		func(n *routing.Number, s string) error {
 			if s != "" {
 				if _, err := e164.Parse(s); err != nil {
@@ -76,7 +78,7 @@ var vocabulary = []field{
 		func(n *routing.Number) string { return n.LRN }},
 	text("legacy_route", func(n *routing.Number) *routing.RouteID { return &n.LegacyRoute }),
 	text("speakops_route", func(n *routing.Number) *routing.RouteID { return &n.SpeakOpsRoute }),
-	{fieldOverride,
+	{fieldOverride, "force_legacy, force_speakops or block, with override_until, override_reason and override_author; or none",
 		func(n *routing.Number, s string) (err error) {
 			if s != "" {
 				n.Override.Kind, err = routing.ParseOverrideKind(s)
@@ -105,7 +107,7 @@ var named = func() map[string]*field {
 }()
 
 func text[T ~string](name string, at func(*routing.Number) *T) field {
-	return field{name,
+	return field{name, fmt.Sprintf("at most %d bytes of printable UTF-8", maxValue),
 		func(n *routing.Number, s string) error {
 			if err := printable(s); err != nil {
 				return err
@@ -117,7 +119,7 @@ func text[T ~string](name string, at func(*routing.Number) *T) field {
 }
 
 func instant(name string, at func(*routing.Number) *time.Time) field {
-	return field{name,
+	return field{name, "an instant such as 2026-03-01T10:00:00Z",
 		func(n *routing.Number, s string) error {
 			if s == "" {
 				*at(n) = time.Time{}
@@ -142,17 +144,25 @@ func instant(name string, at func(*routing.Number) *time.Time) field {
 // header, and megabytes out of every record.
 func printable(s string) error {
 	if len(s) > maxValue {
-		return fmt.Errorf("%d bytes are too many; at most %d", len(s), maxValue)
+		return &TextError{fmt.Sprintf("%d bytes", len(s))}
 	}
 	if !utf8.ValidString(s) {
-		return fmt.Errorf("%.40q is not UTF-8", s)
+		return &TextError{quoted(s) + ", which is not UTF-8"}
 	}
 	for _, r := range s {
 		if !unicode.IsPrint(r) {
-			return fmt.Errorf("%.40q holds a character that cannot be printed (%U)", s, r)
+			return &TextError{fmt.Sprintf("%s, which holds a character that cannot be printed (%U)", quoted(s), r)}
 		}
 	}
 	return nil
+}
+
+// TextError says what was found where at most maxValue bytes of text that can be
+// printed are expected.
+type TextError struct{ Found string }
+
+func (e *TextError) Error() string {
+	return fmt.Sprintf("%s; at most %d bytes of printable UTF-8 are expected", e.Found, maxValue)
 }
 
 var errMissing = errors.New("is missing")

@@ -12,6 +12,7 @@ import (
 // ImportOptions says how rows are written. The zero value means the defaults.
 type ImportOptions struct {
 	Operation string         // names this import, so that lost replies can be asked for again; "" draws one
+	Since     uint64         // a row without a revision does not overwrite what was written after this instant of Store.Now; 0: it does
 	DryRun    bool           // ask what would happen, write nothing
 	Progress  func(rows int) // called now and then, from several goroutines, with rows done since the last call
 	Workers   int            // pipelines at once; default 4
@@ -38,7 +39,8 @@ const importPage = 256
 // Import writes rows, each by itself: a row that is refused does not keep the
 // others out. The fields a row gives are set; the rest of an existing record
 // stays. When an error ends the import early, the summary counts the rows that
-// were answered; doing it again finishes the rest.
+// were answered; doing it again, with the same Operation and Since, finishes the
+// rest and still finds what others wrote meanwhile.
 //
 // Errors: *AwayError, or the context's.
 func (s *Store) Import(ctx context.Context, rows []Row, o ImportOptions) (Summary, error) {
@@ -46,7 +48,7 @@ func (s *Store) Import(ctx context.Context, rows []Row, o ImportOptions) (Summar
 		o.Workers = 4
 	}
 	if o.Operation == "" {
-		o.Operation = "import-" + randomText()
+		o.Operation = NewOperation("import")
 	}
 	im := &importer{store: s, opts: o, verb: "put"}
 	if o.DryRun {
@@ -107,6 +109,7 @@ func (im *importer) write(ctx context.Context, rows []Row, results []rowResult) 
 	_, _ = s.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i := range rows {
 			changes[i] = rows[i].change(im.verb, im.opts.Operation)
+			changes[i].since = im.opts.Since
 			keys, args := s.call(changes[i])
 			cmds[i] = pipe.EvalSha(ctx, putScript.Hash(), keys, args...)
 		}

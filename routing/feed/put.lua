@@ -7,8 +7,9 @@
 --         settle (a put of an existing record that may change who holds it), or
 --         restore and bury: a put and a delete that the store has forgotten
 --       2 public_number  3 operation ('' for none)  4 its fingerprint
---       5 expected revision ('' for any, 'absent' for no live record); of a
---         restore or bury, the revision that was forgotten
+--       5 expected revision ('' for any, 'absent' for no live record, '<=N' for
+--         whatever was written no later than that); of a restore or bury, the
+--         revision that was forgotten
 --       6 incarnation to use if there is none yet
 --       7 entries kept in the stream  8 answers kept  9 answers expire after (ms)
 --       10 tombstones expire after (ms)  11 lead of overrides (us)
@@ -114,14 +115,15 @@ local function answer(status, revision, detail)
   return text
 end
 
-local floor = 0
+local floor, newest = 0, string.match(expect, '^<=(%d+)$')
+newest = newest and tonumber(newest)
 if verb == 'restore' or verb == 'bury' then
   -- Another edge may have restored it already, or someone has decided anew.
   floor = tonumber(expect)
   if before >= floor then return answer('overruled', before) end
   verb = verb == 'bury' and 'delete' or verb
 elseif (expect == 'absent' and alive) or
-    (expect ~= '' and expect ~= 'absent' and (not alive or before ~= tonumber(expect))) then
+    (expect ~= '' and expect ~= 'absent' and not newest and (not alive or before ~= tonumber(expect))) then
   return answer('conflict', alive and before or 0)
 end
 
@@ -235,6 +237,9 @@ for _, field in ipairs(vocabulary) do
   end
 end
 if not changed then return answer('unchanged', before) end
+-- Who wrote later was somebody else, or this writer before it was interrupted: then
+-- the record says the same already.
+if newest and before > newest then return answer('conflict', before, alive and 'later' or 'gone') end
 local status = alive and 'updated' or 'created'
 if verb == 'plan' then return answer(status, before) end
 

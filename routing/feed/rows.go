@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/speakops/sipedge/routing"
-	"github.com/speakops/sipedge/routing/e164"
 )
 
 // Row is one number as a file gives it: the fields that were given, and no
@@ -23,38 +21,43 @@ type Row struct {
 
 // RowError is one mistake in a file of numbers.
 type RowError struct {
-	File    string
-	Line    int    // from 1
-	Column  string // word of the vocabulary; "" when the row as a whole is wrong
-	Problem string // what was found and what was expected
+	File            string
+	Line            int    // from 1
+	Column          string // word of the vocabulary; "" when the row as a whole is wrong
+	Found, Expected string // for people; what was found is escaped and cut short
 }
 
 func (e *RowError) Error() string {
 	if e.Column == "" {
-		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
+		return fmt.Sprintf("%s:%d: found %s, expected %s", e.File, e.Line, e.Found, e.Expected)
 	}
-	return fmt.Sprintf("%s:%d: %s: %s", e.File, e.Line, e.Column, e.Problem)
+	return fmt.Sprintf("%s:%d: %s: found %s, expected %s", e.File, e.Line, e.Column, e.Found, e.Expected)
 }
 
-// RowErrors is every mistake of a file, in order, at most maxRowErrors of them.
+// RowErrors is every mistake of a file, in order, at most MaxRowErrors of them.
 type RowErrors struct {
 	All  []*RowError
 	More int // mistakes beyond those
 }
 
 func (e *RowErrors) Error() string {
-	lines := make([]string, 0, len(e.All)+1)
-	for _, r := range e.All {
+	shown := e.All[:min(len(e.All), maxShown)]
+	lines := make([]string, 0, len(shown)+1)
+	for _, r := range shown {
 		lines = append(lines, r.Error())
 	}
-	if e.More > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", e.More))
+	if more := len(e.All) - len(shown) + e.More; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(lines, "\n")
 }
 
-// maxRowErrors bounds the report of one file.
-const maxRowErrors = 100
+// MaxRowErrors bounds the mistakes of one file that are kept, and maxShown those
+// that RowErrors.Error tells.
+const (
+	MaxRowErrors = 10_000
+	maxShown     = 100
+)
 
 // ReadRows reads a whole file of numbers: CSV with a head line that names the
 // columns, or JSON Lines when name ends in .jsonl or .ndjson. Columns are words
@@ -90,12 +93,12 @@ type rowReader struct {
 	errs  RowErrors
 }
 
-func (r *rowReader) wrong(line int, column, format string, args ...any) {
-	if len(r.errs.All) == maxRowErrors {
+func (r *rowReader) wrong(line int, column, found, expected string) {
+	if len(r.errs.All) == MaxRowErrors {
 		r.errs.More++
 		return
 	}
-	r.errs.All = append(r.errs.All, &RowError{r.file, line, column, fmt.Sprintf(format, args...)})
+	r.errs.All = append(r.errs.All, &RowError{r.file, line, column, found, expected})
 }
 
 // cell is one named value of a row.
@@ -118,25 +121,19 @@ func columns() string {
 func (r *rowReader) add(line int, cells []cell) {
 	row := Row{Line: line, set: make([]string, 0, 2*len(cells))}
 	var n routing.Number
-	wrong, authority := false, false
-	fail := func(column, format string, args ...any) {
+	wrong := false
+	fail := func(column, found, expected string) {
 		wrong = true
-		r.wrong(line, column, format, args...)
+		r.wrong(line, column, found, expected)
 	}
 	for _, c := range cells {
-		if c.name == fieldPublicNumber {
-			var err error
-			if row.Number, err = e164.Parse(c.value); err != nil {
-				fail(c.name, "%.40q is %v", c.value, err)
-			}
+		switch c.name {
+		case fieldPublicNumber:
+			n.PublicNumber = c.dialable(fail)
+			row.Number = n.PublicNumber
 			continue
-		}
-		if c.name == fieldRevision {
-			revision, err := strconv.ParseUint(c.value, 10, 53)
-			if c.value != "" && (err != nil || revision == 0) {
-				fail(c.name, "%.40q is no revision; leave it empty, or take it from an export", c.value)
-			}
-			row.Expect = Expect(revision)
+		case fieldRevision:
+			row.Expect = c.revision(fail)
 			continue
 		}
 		value, skip, err := c.stored()
@@ -144,10 +141,9 @@ func (r *rowReader) add(line int, cells []cell) {
 			err = named[c.name].read(&n, value)
 		}
 		if err != nil {
-			fail(c.name, "%v", err)
+			fail(c.name, foundOf(c.value, err), expectedOf(named[c.name], err))
 			continue
 		}
-		authority = authority || c.name == fieldRoutingAuthority
 		if !skip {
 			row.set = append(row.set, c.name, value)
 		}
@@ -156,23 +152,19 @@ func (r *rowReader) add(line int, cells []cell) {
 		return slices.ContainsFunc(cells, func(c cell) bool { return c.name == name })
 	}
 	if !has(fieldPublicNumber) {
-		fail(fieldPublicNumber, "is missing")
+		fail(fieldPublicNumber, "nothing", wantNumber)
 	}
-	if !authority && !has(fieldRoutingAuthority) {
-		fail(fieldRoutingAuthority, "is missing; want legacy, speakops or none")
+	if !has(fieldRoutingAuthority) {
+		fail(fieldRoutingAuthority, "nothing", named[fieldRoutingAuthority].want)
 	}
 	if !has(fieldOverride) && slices.ContainsFunc(cells, func(c cell) bool { return strings.HasPrefix(c.name, fieldOverride+"_") }) {
-		fail(fieldOverride, "is missing, but other columns of an override are there")
+		fail(fieldOverride, "nothing beside other columns of an override", named[fieldOverride].want)
 	}
 	if !wrong {
-		if err := n.Override.Check(); err != nil {
-			fail(fieldOverride, "%v", err)
-		} else if n.Override != (routing.Override{}) && n.Override.Kind == routing.OverrideNone {
-			fail(fieldOverride, "is empty, but other columns of an override are not")
-		}
+		contradictions(&n, fail)
 	}
 	if first, twice := r.lines[row.Number]; twice && row.Number != 0 {
-		fail(fieldPublicNumber, "%s is on line %d already; keep one of them", row.Number, first)
+		fail(fieldPublicNumber, fmt.Sprintf("%s, which is on line %d already", row.Number, first), "each number once; keep one of them")
 	} else if row.Number != 0 {
 		r.lines[row.Number] = line
 	}
@@ -187,7 +179,7 @@ func (c cell) stored() (value string, skip bool, err error) {
 	switch c.name {
 	case fieldRoutingAuthority:
 		if value == "" {
-			return "", false, fmt.Errorf("is empty; want legacy, speakops or none")
+			return "", false, errMissing
 		}
 	case fieldPortingState:
 		skip = value == ""
@@ -201,7 +193,7 @@ func (c cell) stored() (value string, skip bool, err error) {
 		}
 		at, err := time.Parse(time.RFC3339Nano, value)
 		if err != nil || at.UnixMicro() <= 0 {
-			return "", false, fmt.Errorf("%.40q is not an instant like 2026-03-01T10:00:00Z", value)
+			return "", false, errNoInstant
 		}
 		var n routing.Number
 		n.Override.Until = at

@@ -22,7 +22,7 @@ func (r *rowReader) readCSV(in io.Reader) error {
 	head, err := c.Read()
 	switch {
 	case errors.Is(err, io.EOF):
-		r.wrong(1, "", "the file is empty; its first line names the columns: %s", columns())
+		r.wrong(1, "", "an empty file", "a first line that names the columns: "+columns())
 		return nil
 	case err != nil:
 		return r.unreadable(err)
@@ -43,7 +43,7 @@ func (r *rowReader) readCSV(in io.Reader) error {
 		}
 		line, _ := c.FieldPos(0)
 		if len(record) != len(head) {
-			r.wrong(line, "", "has %d columns, the head line has %d", len(record), len(head))
+			r.wrong(line, "", fmt.Sprintf("%d columns", len(record)), fmt.Sprintf("%d, as in the head line", len(head)))
 			continue
 		}
 		for i, value := range record {
@@ -61,15 +61,15 @@ func (r *rowReader) head(head []string) bool {
 	for _, name := range head {
 		switch {
 		case !column(name):
-			r.wrong(1, "", "column %.40q is unknown; known are %s", name, columns())
+			r.wrong(1, "", "column "+quoted(name), "one of "+columns())
 		case seen[name]:
-			r.wrong(1, "", "column %s is there twice", name)
+			r.wrong(1, "", "column "+name+" twice", "it once")
 		}
 		seen[name] = true
 	}
 	for _, name := range []string{fieldPublicNumber, fieldRoutingAuthority} {
 		if !seen[name] {
-			r.wrong(1, "", "column %s is missing; the first line names the columns", name)
+			r.wrong(1, "", "no column "+name, "it among the columns that the first line names")
 		}
 	}
 	return len(r.errs.All) == before
@@ -82,7 +82,7 @@ func (r *rowReader) unreadable(err error) error {
 	if !errors.As(err, &syntax) {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
-	r.wrong(syntax.Line, "", "byte %d: %v; what follows was not read", syntax.Column, syntax.Err)
+	r.wrong(syntax.Line, "", fmt.Sprintf("at byte %d what is no CSV (%v)", syntax.Column, syntax.Err), "CSV as in RFC 4180; what follows was not read")
 	return nil
 }
 
@@ -101,7 +101,7 @@ func (r *rowReader) readJSON(in io.Reader) error {
 	}
 	if err := lines.Err(); err != nil {
 		if errors.Is(err, bufio.ErrTooLong) {
-			r.wrong(line, "", "is longer than %d bytes; what follows was not read", maxLine)
+			r.wrong(line, "", "a longer line", fmt.Sprintf("at most %d bytes; what follows was not read", maxLine))
 			return nil
 		}
 		return fmt.Errorf("%s: %w", r.file, err)
@@ -109,12 +109,15 @@ func (r *rowReader) readJSON(in io.Reader) error {
 	return nil
 }
 
+const wantObject = "one JSON object of strings, such as {\"public_number\": \"+12025550143\", \"routing_authority\": \"legacy\"}"
+
 // object reads a line of JSON: one object whose values are strings, in the
 // order in which they are written, none twice.
 func (r *rowReader) object(line int, text []byte) {
 	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.UseNumber()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		r.wrong(line, "", "is not a JSON object such as {\"public_number\": \"+12025550143\", \"routing_authority\": \"legacy\"}")
+		r.wrong(line, "", quoted(string(text)), wantObject)
 		return
 	}
 	var cells []cell
@@ -123,27 +126,27 @@ func (r *rowReader) object(line int, text []byte) {
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
-			r.wrong(line, "", "%v", err)
+			r.wrong(line, "", "what is no JSON ("+err.Error()+")", wantObject)
 			return
 		}
 		value, err := d.Token()
 		if err != nil {
-			r.wrong(line, "", "%v", err)
+			r.wrong(line, "", "what is no JSON ("+err.Error()+")", wantObject)
 			return
 		}
 		key, _ := name.(string)
 		text, isText := value.(string)
 		switch {
 		case !column(key):
-			r.wrong(line, "", "key %.40q is unknown; known are %s", key, columns())
+			r.wrong(line, "", "key "+quoted(key), "one of "+columns())
 		case seen[key]:
-			r.wrong(line, key, "is there twice")
+			r.wrong(line, key, "it twice", "it once")
 		case value == nil:
 			cells = append(cells, cell{key, ""})
 			seen[key] = true
 			continue
 		case !isText:
-			r.wrong(line, key, "is not a string")
+			r.wrong(line, key, fmt.Sprintf("%.40v", value), "a string")
 		default:
 			cells = append(cells, cell{key, text})
 			seen[key] = true
@@ -155,11 +158,11 @@ func (r *rowReader) object(line int, text []byte) {
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		r.wrong(line, "", "%v", err)
+		r.wrong(line, "", "what is no JSON ("+err.Error()+")", wantObject)
 		return
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		r.wrong(line, "", "something follows the object")
+		r.wrong(line, "", "something after the object", wantObject)
 		return
 	}
 	if good {

@@ -120,11 +120,11 @@ func MakeRow(number string, assignments []string) (Row, error) {
 		name, value, ok := strings.Cut(a, "=")
 		switch {
 		case !ok:
-			r.wrong(1, "", "%.80q is no assignment like legacy_route=old", a)
+			r.wrong(1, "", quoted(a), "an assignment such as legacy_route=old")
 		case !column(name) || name == fieldPublicNumber:
-			r.wrong(1, "", "field %.40q is unknown; known are %s", name, columns())
+			r.wrong(1, "", "field "+quoted(name), "one of "+columns())
 		case seen[name]:
-			r.wrong(1, name, "is there twice")
+			r.wrong(1, name, "it twice", "it once")
 		default:
 			cells = append(cells, cell{name, value})
 		}
@@ -143,12 +143,12 @@ func MakeRow(number string, assignments []string) (Row, error) {
 func LostOf(row Row) (Lost, error) {
 	n := routing.Number{PublicNumber: row.Number, Revision: uint64(row.Expect), PortingState: routing.Draft}
 	if row.Expect == Any {
-		return Lost{}, &RowError{Line: row.Line, Column: fieldRevision, Problem: "is missing; a record is applied again only above the revision that was lost"}
+		return Lost{}, &RowError{Line: row.Line, Column: fieldRevision, Found: "nothing", Expected: "the revision that was lost, above which the record is applied again"}
 	}
 	for _, c := range [][]string{row.change("", "").defaults, row.set} {
 		for i := 0; i+1 < len(c); i += 2 {
 			if err := named[c[i]].read(&n, c[i+1]); err != nil {
-				return Lost{}, &RowError{Line: row.Line, Column: c[i], Problem: err.Error()}
+				return Lost{}, &RowError{Line: row.Line, Column: c[i], Found: foundOf(c[i+1], err), Expected: expectedOf(named[c[i]], err)}
 			}
 		}
 	}

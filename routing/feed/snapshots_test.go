@@ -143,7 +143,8 @@ func TestAStartWithoutTheStore(t *testing.T) {
 	server.start() // empty: another incarnation
 	fill(t, s, 500, 10)
 	loaded(t, second.Feed)
-	if second.table.Len() != 510 || second.Stats().Lost != 500 || second.Age() > 5*time.Second {
+	eventually(t, "what was written while it loaded is there", func() bool { return second.table.Len() == 510 })
+	if second.Stats().Lost != 500 || second.Age() > 5*time.Second {
 		t.Fatalf("%d numbers, %+v", second.table.Len(), second.Stats())
 	}
 	second.end()

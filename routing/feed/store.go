@@ -11,6 +11,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -135,6 +136,27 @@ func (s *Store) Put(ctx context.Context, operation string, n routing.Number, exp
 	return s.write(ctx, &change{verb: "put", number: n.PublicNumber, operation: operation, expect: expect, set: set, state: n.PortingState.String()})
 }
 
+// Name says which store this is and below which prefix, for people and to tell
+// it from others.
+func (s *Store) Name() string { return Address(s.rdb) + " " + s.keys.prefix }
+
+// NewOperation names an operation that was never named before.
+func NewOperation(what string) string { return what + "-" + randomText() }
+
+// Now is the store's time, of its masters the earliest, as a revision.
+func (s *Store) Now(ctx context.Context) (uint64, error) {
+	var mu sync.Mutex
+	earliest := uint64(math.MaxUint64)
+	err := (&source{rdb: s.rdb}).masters(ctx, func(ctx context.Context, m redis.Cmdable) error {
+		at, err := m.Time(ctx).Result()
+		mu.Lock()
+		defer mu.Unlock()
+		earliest = min(earliest, uint64(at.UnixMicro()))
+		return err
+	})
+	return earliest, s.away(err)
+}
+
 // Delete removes a record and leaves a tombstone. Errors are those of Put.
 func (s *Store) Delete(ctx context.Context, operation string, n routing.PublicNumber, expect Expect) (Result, error) {
 	return s.write(ctx, &change{verb: "delete", number: n, operation: operation, expect: expect})
@@ -166,9 +188,18 @@ type change struct {
 	number    routing.PublicNumber
 	operation string
 	expect    Expect
+	since     uint64   // unless expect names what is expected: nothing written later; 0: not asked
 	state     string   // the porting_state asked for, if set or defaults hold one
 	set       []string // name, value, name, value
 	defaults  []string // the same, for a new record only
+}
+
+// expected is the fifth argument of the script.
+func (c *change) expected() string {
+	if c.expect == Any && c.since != 0 {
+		return "<=" + strconv.FormatUint(c.since, 10)
+	}
+	return c.expect.arg()
 }
 
 // maxOperation bounds an operation id, in bytes.
@@ -187,7 +218,7 @@ func (c *change) check() error {
 // fingerprint tells two changes under one operation id apart.
 func (c *change) fingerprint() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%d\n%s\n%d\n", c.verb, c.number, c.expect.arg(), len(c.set))
+	fmt.Fprintf(h, "%s\n%d\n%s\n%d\n", c.verb, c.number, c.expected(), len(c.set))
 	for _, s := range [][]string{c.set, c.defaults} {
 		for _, v := range s {
 			fmt.Fprintf(h, "%d:%s", len(v), v)
@@ -202,7 +233,7 @@ func (s *Store) call(c *change) (keys []string, args []any) {
 	keys = []string{k.record(c.number), k.changes(p), k.meta(p), k.answers(p), k.order(p)}
 	before := c.predecessors()
 	args = make([]any, 0, 15+len(c.set)+len(c.defaults))
-	args = append(args, c.verb, c.number.String(), c.operation, c.fingerprint(), c.expect.arg(), s.nonce,
+	args = append(args, c.verb, c.number.String(), c.operation, c.fingerprint(), c.expected(), s.nonce,
 		s.opts.StreamLength, s.opts.Answers, s.opts.AnswersFor.Milliseconds(), s.opts.TombstoneFor.Milliseconds(),
 		s.opts.OverrideLead.Microseconds(), before[0], before[1], before[2], len(c.set)/2)
 	for _, v := range c.set {
@@ -238,7 +269,7 @@ func (s *Store) understand(c *change, text string, err error) (Result, error) {
 	case string(Created), string(Updated), string(Unchanged), string(Deleted), string(NotThere), string(Overruled):
 		return Result{Outcome(status), revision}, nil
 	case "conflict":
-		return Result{}, &ConflictError{c.number, c.expect, revision}
+		return Result{}, &ConflictError{c.number, c.expect, revision, c.since, detail == "gone"}
 	case "authority":
 		return Result{}, &AuthorityError{c.number, detail, c.value(fieldRoutingAuthority)}
 	case "transition":

@@ -148,9 +148,13 @@ func parseNumber(text string) (routing.PublicNumber, error) {
 
 func (s *numbers) writer() error {
 	if s.store == nil {
-		return NewProblem(http.StatusForbidden, "not_a_writer", "this edge has no redis.writer and so neither reads nor writes the store's records; ask an edge that has one, or use `sipedge numbers`")
+		return notAWriter()
 	}
 	return nil
+}
+
+func notAWriter() error {
+	return NewProblem(http.StatusForbidden, "not_a_writer", "this edge has no redis.writer and so neither reads nor writes the store's records; ask an edge that has one, or use `sipedge numbers`")
 }
 
 func (s *numbers) get(ctx context.Context, in *numberQuery) (r NumberRecord, err error) {
@@ -258,7 +262,7 @@ func rowOf(ctx context.Context, n routing.PublicNumber, fields map[string]string
 	if errors.As(err, &all) {
 		p := NewProblem(http.StatusUnprocessableEntity, "invalid", "the record would not be one; correct what errors lists, nothing was written")
 		for _, e := range all.All {
-			p.Errors = append(p.Errors, Mistake{"body.fields." + e.Column, e.Problem})
+			p.Errors = append(p.Errors, Mistake{"body.fields." + e.Column, "found " + e.Found + ", expected " + e.Expected})
 		}
 		return row, p
 	}

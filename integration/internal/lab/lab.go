@@ -150,14 +150,20 @@ var Root = sync.OnceValue(func() string {
 // code; it fails the test after 30 s.
 func (l *Lab) Run(args ...string) (output string, code int) {
 	l.T.Helper()
-	l.runs++
-	out := l.file(fmt.Sprintf("sipedge-%d.log", l.runs))
-	p := start(l.T, "sipedge "+args[0], Root(), out, l.env(), append([]string{l.binary(sipedge)}, args...)...)
+	p := l.Begin(args...)
 	code, ended := p.Wait(30 * time.Second)
 	if !ended {
 		l.T.Fatalf("lab: sipedge %s did not end within 30 s\n%s", strings.Join(args, " "), p.Text())
 	}
 	return p.Text(), code
+}
+
+// Begin runs sipedge with arguments and does not wait for it.
+func (l *Lab) Begin(args ...string) *Process {
+	l.T.Helper()
+	l.runs++
+	out := l.file(fmt.Sprintf("sipedge-%d.log", l.runs))
+	return start(l.T, "sipedge "+args[0], Root(), out, l.env(), append([]string{l.binary(sipedge)}, args...)...)
 }
 
 func (l *Lab) binary(command string) string {
