@@ -17,6 +17,9 @@ type numbersCmd struct {
 	List   numbersListCmd   `cmd:"" help:"The numbers of the edge's table, in order."`
 	Set    numbersSetCmd    `cmd:"" help:"Set fields of one number's record, or make one."`
 	Delete numbersDeleteCmd `cmd:"" help:"Delete a number's record."`
+
+	Lost    numbersLostCmd    `cmd:"" help:"Records that Redis has lost, by a restart or a flush, and the edge still has."`
+	Reapply numbersReapplyCmd `cmd:"" help:"Write again what Redis has lost."`
 }
 
 type numbersGetCmd struct {

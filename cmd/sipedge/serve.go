@@ -153,7 +153,7 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		return badConfig{err}
 	}
 	windows, err := openAdmin(ctx, cfg, edge, fleet, desk, views, r, log,
-		append(front.Resources(), admin.LevelOf(level), admin.EventsOf(bus), admin.NumbersIn(table, numbersBy(writer)))...)
+		append(front.Resources(), admin.LevelOf(level), admin.EventsOf(bus), admin.NumbersIn(table, numbersBy(writer)), admin.LostIn(follow, reapplierBy(writer)))...)
 	if err != nil {
 		return err
 	}

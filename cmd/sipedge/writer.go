@@ -31,3 +31,10 @@ func numbersBy(s *feed.Store) admin.NumberStore {
 	}
 	return s
 }
+
+func reapplierBy(s *feed.Store) admin.Reapplier {
+	if s == nil {
+		return nil
+	}
+	return s
+}

@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -191,4 +193,57 @@ func FuzzRequest(f *testing.F) {
 			t.Errorf("%d: nothing here redirects", w.Code)
 		}
 	})
+}
+
+// lossy is an edge whose store has lost some records, and a writer that takes them.
+type lossy struct {
+	lost []feed.Lost
+	took []feed.Lost
+	err  error
+}
+
+func (l *lossy) LostRecords(limit int) []feed.Lost { return l.lost[:min(limit, len(l.lost))] }
+func (l *lossy) Stats() feed.Stats                 { return feed.Stats{Lost: len(l.lost)} }
+func (l *lossy) ReapplyAll(_ context.Context, all []feed.Lost) (map[feed.Outcome]int, error) {
+	l.took = append(l.took, all...)
+	l.lost = l.lost[len(all):]
+	return map[feed.Outcome]int{feed.Created: len(all)}, l.err
+}
+
+func TestLostNumbers(t *testing.T) {
+	l := &lossy{}
+	for i := range reapplyAtOnce + 3 {
+		l.lost = append(l.lost, feed.Lost{Number: routing.Number{PublicNumber: routing.PublicNumber(12025559999 - i), RoutingAuthority: routing.Legacy, Revision: 7}, Deleted: i == 1})
+	}
+	open := func(writer Reapplier) *Server {
+		s, err := newServer(Options{Tokens: tokens}, Parts{Health: &house{}, Resources: []Resource{LostIn(l, writer)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open(l)
+	var page LostPage
+	w := s.ask(ask{path: "/v1/lost-numbers?limit=2", token: vToken})
+	if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || page.Count != reapplyAtOnce+3 || len(page.Numbers) != 2 ||
+		page.Numbers[0].PublicNumber != "+12025559998" || !page.Numbers[0].Deleted || page.Numbers[1].Deleted || page.Numbers[1].Revision != 7 {
+		t.Fatalf("%v %s", err, w.Body)
+	}
+	if w := s.ask(ask{method: "POST", path: "/v1/lost-numbers/reapply", token: vToken}); w.Code != 403 || len(l.took) != 0 {
+		t.Errorf("a viewer: %d %s", w.Code, w.Body)
+	}
+	if w := open(nil).ask(ask{method: "POST", path: "/v1/lost-numbers/reapply", token: oToken}); w.Code != 403 || !strings.Contains(w.Body.String(), "redis.writer") {
+		t.Errorf("without a writer: %d %s", w.Code, w.Body)
+	}
+	for i, want := range []Reapplied{{Created: reapplyAtOnce, More: true}, {Created: 3}, {}} {
+		var got Reapplied
+		w := s.ask(ask{method: "POST", path: "/v1/lost-numbers/reapply", token: oToken})
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got != want {
+			t.Errorf("%d: %v %d %s", i, err, w.Code, w.Body)
+		}
+	}
+	l.lost, l.err = l.took, &feed.AwayError{Address: "127.0.0.1:1", Err: errors.New("gone")}
+	if w := s.ask(ask{method: "POST", path: "/v1/lost-numbers/reapply", token: oToken}); w.Code != 503 {
+		t.Errorf("a store that is away: %d %s", w.Code, w.Body)
+	}
 }

@@ -16,7 +16,7 @@ import (
 func everything() []Resource {
 	return []Resource{
 		StatusOf(nil), GatewaysOf(nil), TrunksOf(nil), LimitsOf(nil), OffendersOf(nil), LevelOf(nil), ReloadBy(nil), EventsOf(nil), BuildInfo(),
-		ExplainBy(nil), NumbersIn(nil, nil), CallsOf(nil),
+		ExplainBy(nil), NumbersIn(nil, nil), LostIn(nil, nil), CallsOf(nil),
 		OrdersBy(nil), CutoversOf(nil), CutoversBy(nil), EvidenceBy(nil), FleetOf(nil), JournalOf(nil),
 	}
 }

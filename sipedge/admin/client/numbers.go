@@ -45,6 +45,16 @@ func (c *Client) DeleteNumber(ctx context.Context, number string, revision uint6
 	return o, c.Do(ifMatch(ctx, revision), http.MethodDelete, "/v1/numbers/"+url.PathEscape(number), nil, nil, &o)
 }
 
+// LostNumbers is at most limit of the records that Redis has lost and the edge still has.
+func (c *Client) LostNumbers(ctx context.Context, limit int) (p admin.LostPage, err error) {
+	return p, c.Get(ctx, "/v1/lost-numbers", url.Values{"limit": {strconv.Itoa(limit)}}, &p)
+}
+
+// ReapplyLost has the edge write some of them again.
+func (c *Client) ReapplyLost(ctx context.Context) (r admin.Reapplied, err error) {
+	return r, c.post(ctx, "/v1/lost-numbers/reapply", nil, &r)
+}
+
 type matchKey struct{}
 
 // ifMatch lets a change happen only to what is still at a revision; 0 is any.
