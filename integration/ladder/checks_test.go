@@ -242,13 +242,14 @@ func TestForgedAndMutated(t *testing.T) {
 	})
 }
 
-// unknown is a branch of the edge's form that no transaction of it has.
+// unknown is a branch of the edge's form that no transaction of it has: another MAC, by
+// which it would be found, behind the same cookie and origin.
 func unknown(branch string) string {
 	other := "A"
-	if branch[20] == 'A' {
+	if branch[28] == 'A' {
 		other = "B"
 	}
-	return branch[:20] + other + branch[21:]
+	return branch[:28] + other + branch[29:]
 }
 
 func TestStrayResponses(t *testing.T) {
