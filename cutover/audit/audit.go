@@ -202,6 +202,10 @@ func (a *Auditor) Decision(d Decision) {
 		a.totals.Refused++
 		return
 	}
+	if d.Interval.Latest.Before(d.Interval.Earliest) || d.Held < 0 {
+		a.unproved("calls whose record no clock can have written")
+		return
+	}
 	if d.Held > 0 {
 		a.totals.Waited++
 		a.totals.LongestHold = max(a.totals.LongestHold, d.Held)

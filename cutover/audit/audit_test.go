@@ -48,8 +48,10 @@ func good() []any {
 	}
 }
 
-func audit(s Schedule, lines []any) ([]Finding, Totals) {
-	a := New(s)
+func audit(s Schedule, lines []any) ([]Finding, Totals) { return fed(New(s), lines) }
+
+// fed is what an auditor says of these lines.
+func fed(a *Auditor, lines []any) ([]Finding, Totals) {
 	for _, l := range lines {
 		switch l := l.(type) {
 		case Decision:

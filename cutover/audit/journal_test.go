@@ -86,15 +86,7 @@ func told(p *pen, change func(*Auditor), lines ...any) ([]Finding, Totals) {
 		a.Entry(e)
 	}
 	a.List("l1", []string{number})
-	for _, l := range lines {
-		switch l := l.(type) {
-		case Decision:
-			a.Decision(l)
-		case CDR:
-			a.CDR(l)
-		}
-	}
-	return a.Findings()
+	return fed(a, lines)
 }
 
 func goodEvening() []any {
@@ -237,6 +229,12 @@ func TestWhatIsMissing(t *testing.T) {
 	}
 	a.Decision(decision(1, "a", time.Second, routing.SpeakOps, routing.Cut, 7))
 	if findings, totals := a.Findings(); len(findings) != 0 || totals.Unproved["lists of numbers that no folder has: which calls they concern is not known"] != 1 {
+		t.Errorf("%v %v", findings, totals.Unproved)
+	}
+	// A record that nobody can have written is none.
+	odd := decision(9, "a", time.Second, routing.SpeakOps, routing.Cut, 7)
+	odd.Interval.Earliest, odd.Interval.Latest = odd.Interval.Latest, odd.Interval.Earliest
+	if findings, totals = told(evening(), nil, append(goodEvening(), odd)...); len(findings) != 0 || totals.Unproved["calls whose record no clock can have written"] != 1 {
 		t.Errorf("%v %v", findings, totals.Unproved)
 	}
 	// A recovery commits what all had prepared, whenever the store comes back.

@@ -67,13 +67,14 @@ func (a *Auditor) oneInstant() {
 
 // check asks whether calls can have read the register of t.
 func (a *Auditor) check(t *truth, calls []*Decision) porcupine.CheckResult {
+	since := func(at time.Time) int64 { return int64(at.Sub(t.since)) } // however far away, it saturates
 	ops := make([]porcupine.Operation, 0, len(calls)+len(t.turns))
 	for i, from := range t.from {
-		ops = append(ops, porcupine.Operation{ClientId: i, Input: step{i}, Call: from.UnixNano(), Return: math.MaxInt64})
+		ops = append(ops, porcupine.Operation{ClientId: i, Input: step{i}, Call: since(from), Return: math.MaxInt64})
 	}
 	for i, d := range calls {
 		at := a.window(d)
-		ops = append(ops, porcupine.Operation{ClientId: len(t.turns) + i, Input: step{-1}, Output: d.Authority, Call: at.Earliest.UnixNano(), Return: at.Latest.UnixNano()})
+		ops = append(ops, porcupine.Operation{ClientId: len(t.turns) + i, Input: step{-1}, Output: d.Authority, Call: since(at.Earliest), Return: since(at.Latest)})
 	}
 	return porcupine.CheckOperationsTimeout(register(t.holds), ops, searchFor)
 }
