@@ -184,7 +184,7 @@ func drawBoarded(p *paper, x *admin.Cutover, store time.Time) {
 			p.line("  %s since %s", p.in(good, s.Authority), span(-left))
 		}
 	}
-	if f := x.FirstCall; f != nil && len(x.Steps) > 0 {
+	if f := x.FirstCall; f != nil && len(x.Steps) > 0 && !f.At.Before(x.Steps[len(x.Steps)-1].At) {
 		p.line("  %s", p.in(good, fmt.Sprintf("first call on the new side %s after the flip, on %s", f.At.Sub(x.Steps[len(x.Steps)-1].At).Round(time.Millisecond), f.Edge)))
 	} else if x.Phase == "flipped" {
 		p.line("  %s", p.in(faint, "no call on the new side yet"))

@@ -106,7 +106,7 @@ func (r *Runner) Carried(n routing.PublicNumber, to routing.RoutingAuthority, ca
 	}
 	of.first = true
 	w.open.Add(-1)
-	w.notice(FirstCall, *latest, map[string]any{"edge": r.Self(), "call": call, "public_number": n.String(), "routing_authority": to, "after_us": now.Mid().Sub(latest.At).Microseconds()})
+	w.notice(FirstCall, *latest, map[string]any{"edge": r.Self(), "call": call, "public_number": n.String(), "routing_authority": to, "step": latest.At, "after_us": now.Mid().Sub(latest.At).Microseconds()})
 }
 
 func (w *witness) notice(what string, s step, detail any) {

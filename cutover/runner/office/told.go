@@ -16,10 +16,16 @@ import (
 type told struct {
 	mu     sync.Mutex
 	after  string
-	ready  bool // the end was reached once
-	firsts map[cutover.ID]admin.FirstCall
+	ready  bool                        // the end was reached once
+	firsts map[cutover.ID]firstCall    // behind the last step that had one
 	chain  map[cutover.RevisionID]bool // committed
 	order  []cutover.RevisionID
+}
+
+// firstCall is the first call behind a step.
+type firstCall struct {
+	step time.Time
+	admin.FirstCall
 }
 
 // maxTold bounds how many committed revisions are remembered.
@@ -29,7 +35,7 @@ func (t *told) firstCall(id cutover.ID) (admin.FirstCall, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c, ok := t.firsts[id]
-	return c, ok
+	return c.FirstCall, ok
 }
 
 func (t *told) committed(id cutover.RevisionID) bool {
@@ -62,24 +68,31 @@ func (t *told) take(e *ledger.Entry) {
 			t.order = t.order[1:]
 		}
 	case runner.FirstCall:
-		var d struct {
-			Edge      string `json:"edge"`
-			Call      string `json:"call"`
-			Authority string `json:"routing_authority"`
-			After     int64  `json:"after_us"`
-		}
-		if json.Unmarshal([]byte(e.Get("detail")), &d) != nil {
-			return
-		}
-		if t.firsts == nil {
-			t.firsts = map[cutover.ID]admin.FirstCall{}
-		}
-		at := e.At()
-		if was, ok := t.firsts[id]; !ok || at.Before(was.At) {
-			t.firsts[id] = admin.FirstCall{Edge: d.Edge, At: at.UTC(), Call: d.Call}
-		}
+		t.first(id, e)
 	case "planned", "arm_started":
 		delete(t.firsts, id) // of an earlier try
+	}
+}
+
+// first takes an edge's word about its first call behind a step. Each edge has one,
+// and they come in the order in which the store was told, not in that of the calls.
+func (t *told) first(id cutover.ID, e *ledger.Entry) {
+	var d struct {
+		Edge  string    `json:"edge"`
+		Call  string    `json:"call"`
+		Step  time.Time `json:"step"`
+		After int64     `json:"after_us"`
+	}
+	if json.Unmarshal([]byte(e.Get("detail")), &d) != nil {
+		return
+	}
+	if t.firsts == nil {
+		t.firsts = map[cutover.ID]firstCall{}
+	}
+	call := firstCall{d.Step, admin.FirstCall{Edge: d.Edge, At: d.Step.Add(time.Duration(d.After) * time.Microsecond).UTC(), Call: d.Call}}
+	was, ok := t.firsts[id]
+	if !ok || call.step.After(was.step) || call.step.Equal(was.step) && call.At.Before(was.At) {
+		t.firsts[id] = call
 	}
 }
 
