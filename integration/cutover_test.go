@@ -269,7 +269,7 @@ func (p *party) proved(says string) {
 	file := filepath.Join(p.t.TempDir(), "journal.jsonl")
 	p.does(viv, 1, 0, "journal", "export", file)
 	for _, journal := range [][]string{nil, {file}} {
-		lab.Until(p.t, 15*time.Second, "the audit to find everything", func() bool { // edges copy the journal every second
+		lab.Until(p.t, patience, "the audit to find everything", func() bool { // edges copy the journal every second
 			out, code := p.labs[0].Run(append(append([]string{"audit"}, folders...), journal...)...)
 			proved := code == 0 && strings.Contains(out, says) && strings.Contains(out, "porcupine: ") && !strings.Contains(out, "not proved")
 			if !proved {
