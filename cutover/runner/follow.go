@@ -129,6 +129,10 @@ func (r *Runner) saw(s ledger.Status, err error, began time.Time) {
 	}
 	r.said.over(r.log, "store")
 	r.pace.took(time.Since(began))
+	if s.Recovered {
+		r.lonely = time.Time{}
+	}
+	r.met = r.met || s.Committed != nil || s.Pending != nil
 	r.view.Store(&View{Status: s, Read: time.Now()})
 }
 

@@ -48,7 +48,7 @@ func (r *Runner) grant(ctx context.Context, store timekeeper, wish cutover.Effec
 	}
 	var pending *ledger.PendingError
 	var blocked cutover.Blocked
-	if err != nil && ctx.Err() == nil && !errors.As(err, &pending) && !errors.As(err, &blocked) {
+	if err != nil && ctx.Err() == nil && !errors.As(err, &pending) && !errors.As(err, &blocked) && !errors.Is(err, errAsked) {
 		r.log.Debug("cutover: a step the store did not take", "step", fmt.Sprintf("%T", wish), "error", err)
 	}
 	return nil
@@ -128,7 +128,7 @@ func (r *Runner) publish(w cutover.Publish) error {
 // generation begins one, or, on a store that never had a chain and by an edge
 // that may, the chain itself.
 func (r *Runner) generation(ctx context.Context, w cutover.Begin) error {
-	if r.opts.Auto && r.view.Load().Empty && r.edge.Pair.Committed == nil && r.edge.Generation == (cutover.Generation{}) {
+	if r.opts.Auto && !r.met && r.view.Load().Empty && r.edge.Pair.Committed == nil && r.edge.Generation == (cutover.Generation{}) {
 		return r.initialise(ctx, w.Number)
 	}
 	g, err := r.opts.Chain.Begin(ctx, w.Number, w.Over, w.Life)
@@ -152,9 +152,10 @@ func (r *Runner) initialise(ctx context.Context, number uint64) error {
 const hearSay = time.Second
 
 // alone says that this edge may begin a chain, and that nobody has told of one
-// for a while.
+// for a while. Whoever has met a chain, if only from outside, begins no other: a
+// store that has none is then one that has lost it.
 func (r *Runner) alone() bool {
-	if !r.opts.Auto || r.edge.Pair.Committed != nil || r.edge.Pair.Prepared != nil {
+	if !r.opts.Auto || r.met || r.edge.Pair.Committed != nil || r.edge.Pair.Prepared != nil {
 		return false
 	}
 	if r.lonely.IsZero() {
@@ -163,10 +164,20 @@ func (r *Runner) alone() bool {
 	return time.Since(r.lonely) > hearSay
 }
 
+// joinEvery is how long an edge waits before it asks again to join: somebody has
+// refused it or was silent, and every asking is written down by the store and
+// keeps people's changes waiting.
+const joinEvery = time.Second
+
+var errAsked = errors.New("this edge has asked to join a moment ago")
+
 // join proposes the body that adds this edge and changes nothing else (rule 1).
 func (r *Runner) join(ctx context.Context, w cutover.Join) error {
 	if !r.opts.Clock.Status().Known {
 		return errors.New("store time is not known here yet: nobody proposes what it could not prepare")
+	}
+	if time.Since(r.asking) < joinEvery {
+		return errAsked
 	}
 	next := &cutover.Revision{ID: NewRevisionID(), Number: 1, Members: []cutover.MemberID{w.Self}, Fleet: r.opts.Fleet}
 	if w.Base != nil {
@@ -175,6 +186,9 @@ func (r *Runner) join(ctx context.Context, w cutover.Join) error {
 		slices.Sort(next.Members)
 	}
 	_, err := r.opts.Chain.Propose(ctx, ledger.Proposal{Generation: r.edge.Generation, Previous: w.Base, Revision: next, Who: string(w.Self), Note: "join"})
+	if err == nil {
+		r.asking = time.Now()
+	}
 	return err
 }
 

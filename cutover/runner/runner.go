@@ -74,6 +74,8 @@ type Runner struct {
 	pace    pace // of the store's answers
 	said    said
 	lonely  time.Time // since when nobody has told of a chain
+	met     bool      // there is a chain, or was one, in this life of the process
+	asking  time.Time // when this edge last asked to join
 	leave   atomic.Bool
 	left    bool   // told to leave, in this life of the process
 	breaks  breaks // tests only

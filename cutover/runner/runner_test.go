@@ -114,24 +114,31 @@ type member struct {
 
 func startMember(t testing.TB, s *store, name, dir string, records cutover.Records, auto bool, hooks ...Webhook) *member {
 	t.Helper()
+	return startWith(t, s, Options{Edge: name, Dir: dir, Records: records, Webhooks: hooks, Auto: auto})
+}
+
+// startWith starts an edge with everything else as every edge has it.
+func startWith(t testing.TB, s *store, o Options) *member {
+	t.Helper()
 	rdb := redis.NewClient(&redis.Options{Addr: s.addr(), MaxRetries: -1, DialTimeout: 300 * time.Millisecond})
 	chain, err := ledger.New(rdb, "speakops", ledger.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := clock.New(clock.Options{Path: filepath.Join(dir, "clock.json")})
+	c, err := clock.New(clock.Options{Path: filepath.Join(o.Dir, "clock.json")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open(Options{Edge: name, Dir: dir, Chain: chain, Clock: c, Records: records, Log: slog.New(slog.DiscardHandler), Fleet: fleet,
-		Webhooks: hooks, Auto: auto, SampleEvery: 100 * time.Millisecond, Poll: 20 * time.Millisecond})
+	o.Chain, o.Clock, o.Log, o.Fleet = chain, c, slog.New(slog.DiscardHandler), fleet
+	o.SampleEvery, o.Poll = 100*time.Millisecond, 20*time.Millisecond
+	r, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
-	m := &member{Runner: r, dir: dir}
+	m := &member{Runner: r, dir: o.Dir}
 	stopped := false
 	m.stop = func() {
 		if stopped {
@@ -140,10 +147,10 @@ func startMember(t testing.TB, s *store, name, dir string, records cutover.Recor
 		stopped = true
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", o.Edge, err)
 		}
 		if err := r.Close(); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", o.Edge, err)
 		}
 		_ = rdb.Close()
 	}
@@ -303,5 +310,29 @@ func TestARestartKeepsIdentityAndSchedule(t *testing.T) {
 	until(t, "a member that restarts without a store to serve", func() bool { ok, _ := again.Serves(); return ok })
 	if sch, ok := again.Schedule(list.At(0)); !ok || !sch.Committed.NextStep(routing.Exactly(time.Now())).Equal(at) {
 		t.Errorf("the schedule was forgotten: %+v", sch)
+	}
+}
+
+// Every asking is written down by the store and keeps people's changes waiting, so
+// an edge that is refused does not ask again at once.
+func TestAnEdgeThatIsRefusedAsksOnceASecond(t *testing.T) {
+	s := startStore(t)
+	_, records := some(t, 1)
+	m := startWith(t, s, Options{Edge: "edge-1", Dir: t.TempDir(), Records: records, Auto: true, MaxError: time.Nanosecond}) // it refuses itself
+	var proposed []time.Time
+	until(t, "three askings", func() bool {
+		entries, err := m.opts.Chain.Entries(t.Context(), "", 1000)
+		proposed = nil
+		for i := range entries {
+			if entries[i].Kind() == "proposed" {
+				proposed = append(proposed, entries[i].At())
+			}
+		}
+		return err == nil && len(proposed) >= 3
+	})
+	for i := 1; i < len(proposed); i++ {
+		if gap := proposed[i].Sub(proposed[i-1]); gap < joinEvery*9/10 {
+			t.Errorf("asked again after %v", gap)
+		}
 	}
 }
