@@ -33,7 +33,8 @@ type Ledger struct {
 	keys keys
 	opts Options
 
-	heard func(answer) // by tests: every answer, with the store time it was given at
+	heard  func(answer) // by tests: every answer, with the store time it was given at
+	breaks breaks       // tests only
 
 	mu     sync.Mutex
 	bodies known // decoded already; at most maxBodies
@@ -71,6 +72,7 @@ type request struct {
 // run calls a script. The error is typed: what the script refused, or an
 // *feed.AwayError when the store does not answer.
 func (l *Ledger) run(ctx context.Context, r request) (answer, Replicas, error) {
+	r.step = l.breaks.step(r.step)
 	args := make([]any, 0, 2+len(r.args))
 	if r.generation == (cutover.Generation{}) {
 		args = append(args, "", "")

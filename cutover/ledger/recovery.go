@@ -177,6 +177,7 @@ func (l *Ledger) evidence(ctx context.Context) (*gathered, error) {
 			return nil, fmt.Errorf("ledger: recover: %w", &feed.KeyError{Key: l.keys.tag + table, Problem: err.Error()})
 		}
 	}
+	e.barrier = l.breaks.barrier(e.barrier)
 	return e, nil
 }
 

@@ -34,7 +34,7 @@ type Sampler struct {
 
 // Sampler makes one; the caller closes it.
 func (l *Ledger) Sampler() *Sampler {
-	own := &Ledger{rdb: l.rdb, keys: l.keys, opts: l.opts, bodies: known{}}
+	own := &Ledger{rdb: l.rdb, keys: l.keys, opts: l.opts, bodies: known{}, breaks: l.breaks}
 	s := &Sampler{ledger: own}
 	switch c := l.rdb.(type) {
 	case *redis.Client:

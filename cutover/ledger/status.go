@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -29,11 +30,7 @@ type Status struct {
 // are what that store remembers and prove nothing.
 func (l *Ledger) Status(ctx context.Context, asked ...cutover.RevisionID) (Status, error) {
 	k := l.known()
-	ids := make([]cutover.RevisionID, 0, len(k))
-	for id := range k {
-		ids = append(ids, id)
-	}
-	a, _, err := l.run(ctx, request{step: statusStep, args: []any{joined(ids), joined(asked)}})
+	a, _, err := l.run(ctx, request{step: statusStep, args: []any{joined(slices.Sorted(maps.Keys(k))), joined(asked)}})
 	var unrecovered *UnrecoveredError
 	var empty *EmptyError
 	if err != nil && !errors.As(err, &unrecovered) && !errors.As(err, &empty) {
