@@ -3,15 +3,24 @@ package configs
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Anchors says whether calls of a trunk over a route have their media relayed. A
 // trunk that hides always has: addresses in SDP would give the inside away.
 func Anchors(t *Trunk, r *Route) bool {
+	if r.Builtin != "" {
+		return false
+	}
 	if t.Hide || r.Media == "" {
 		return t.Media == "anchor"
 	}
 	return r.Media == "anchor"
+}
+
+// HasMedia says whether the edge may have media of its own or of others.
+func (e *Edge) HasMedia() bool {
+	return e.AnchorsAny() || slices.ContainsFunc(e.Routes, func(r Route) bool { return r.Builtin != "" })
 }
 
 // AnchorsAny says whether any call may have its media relayed.
@@ -53,7 +62,7 @@ func (c *checker) media() {
 	for i := range c.edge.Routes {
 		c.routeMedia(under(at("routes", i), "media"), &c.edge.Routes[i])
 	}
-	if c.edge.AnchorsAny() {
+	if c.edge.HasMedia() {
 		c.anchored(m)
 	}
 }
@@ -76,7 +85,7 @@ func (c *checker) routeMedia(path string, r *Route) {
 // anchored asks whether there are ports for what the trunks may send.
 func (c *checker) anchored(m Media) {
 	if !m.Address.IsValid() {
-		c.mistake("media.address", "is missing, and media: anchor needs it", "write the address that the peers send media to")
+		c.mistake("media.address", "is missing, and media: anchor and test lines need it", "write the address that the peers send media to")
 		return
 	}
 	first, last := int(m.Ports.First), int(m.Ports.Last)

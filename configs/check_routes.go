@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/speakops/sipedge/sipedge/testline"
 )
 
 func (c *checker) routes() {
@@ -44,6 +46,9 @@ func (c *checker) route(path string, r *Route) {
 		c.builtin(path, r)
 		return
 	}
+	if r.Line != "" {
+		c.mistake(under(path, "line"), "only a builtin route has a line", "add builtin: testline, or remove it")
+	}
 	if len(r.Gateways) == 0 {
 		c.mistake(under(path, "gateways"), "no gateway", "add one, such as { id: lg1, uri: \"sip:192.0.2.20:5060\" }")
 	}
@@ -57,6 +62,11 @@ func (c *checker) route(path string, r *Route) {
 
 func (c *checker) builtin(path string, r *Route) {
 	c.enum(under(path, "builtin"), r.Builtin, "testline")
+	if r.Line != "" {
+		if _, err := testline.Parse(r.Line); err != nil {
+			c.mistake(under(path, "line"), err.Error(), "name one of them")
+		}
+	}
 	if len(r.Gateways) > 0 {
 		c.mistake(under(path, "gateways"), "a builtin route answers itself", "remove the gateways or the builtin")
 	}

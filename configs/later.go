@@ -4,11 +4,6 @@ package configs
 // nothing with. An operator must not believe in a feature because its key
 // loads; a line leaves this file when the feature arrives.
 func (c *checker) notCarriedOut() {
-	for i, r := range c.edge.Routes {
-		if r.Builtin != "" {
-			c.warn(under(at("routes", i), "builtin"), r.Builtin+": this build does not answer calls itself; calls sent to this route are refused")
-		}
-	}
 	c.later("limits.unknown_source.cps", c.edge.Limits.UnknownSource.CPS > 0, "this build answers no stranger; silence is all they get")
 }
 

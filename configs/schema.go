@@ -101,6 +101,7 @@ type Route struct {
 	Authority             string        `yaml:"authority"`
 	Target                string        `yaml:"target"`
 	Builtin               string        `yaml:"builtin"`
+	Line                  string        `yaml:"line"` // of a builtin testline: see package testline
 	Listener              string        `yaml:"listener"`
 	Media                 string        `yaml:"media"` // "" as the trunk says, or anchor, direct
 	Gateways              []Gateway     `yaml:"gateways"`

@@ -25,7 +25,7 @@ const module = "github.com/speakops/sipedge"
 var floors = [][]string{
 	{"routing/e164"},
 	{"routing"},
-	{"sipedge/call", "sipedge/message", "sipedge/profile", "sipedge/challenge", "ratelimit", "cutover", "sipedge/media/quality", "sipedge/media/sdp", "sipedge/media/sound"},
+	{"sipedge/call", "sipedge/message", "sipedge/profile", "sipedge/challenge", "ratelimit", "cutover", "sipedge/media/quality", "sipedge/media/sdp", "sipedge/media/sound", "sipedge/testline"},
 	{"sipedge/media", "sipedge/transport", "sipedge/gateway", "sipedge/observe", "sipedge/records"},
 	{"sipedge/admin", "routing/feed", "ratelimit/shared", "cutover/clock", "cutover/ledger", "configs"},
 	{"cutover/runner"},
@@ -36,7 +36,7 @@ var floors = [][]string{
 
 // quiet packages take values and return values: the same arguments give the
 // same answer, today and from a log line years later.
-var quietPackages = []string{"routing", "routing/e164", "ratelimit", "cutover", "sipedge/call", "sipedge/message", "sipedge/message/token", "sipedge/profile", "sipedge/challenge", "sipedge/media/quality", "sipedge/media/sdp", "sipedge/media/sound"}
+var quietPackages = []string{"routing", "routing/e164", "ratelimit", "cutover", "sipedge/call", "sipedge/message", "sipedge/message/token", "sipedge/profile", "sipedge/challenge", "sipedge/media/quality", "sipedge/media/sdp", "sipedge/media/sound", "sipedge/testline"}
 
 // Rooms of quiet packages that talk to Redis, the disk or the clock.
 var outerRooms = []string{"routing/feed", "ratelimit/shared", "cutover/clock", "cutover/ledger", "cutover/runner"}

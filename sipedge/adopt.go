@@ -2,15 +2,21 @@ package sipedge
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/records"
+	"github.com/speakops/sipedge/sipedge/transport"
 )
 
 // cseqGap is more than the requests of one call that may have passed since its
 // record was written. A CSeq may leave numbers out (RFC 3261 section 12.2.2),
 // but a BYE of ours whose number is too low would be refused.
 const cseqGap = 1 << 10
+
+// lineGrace is when a call to a test line of the last run is hung up: once the
+// sockets are there, and before anybody wonders at the silence.
+const lineGrace = 2 * time.Second
 
 // readopt takes over the dialogs of the last run: their places in limits, their
 // longest duration, their CDR.
@@ -36,7 +42,11 @@ func (e *Edge) readopt(list []records.Dialog) {
 		d.session.insert = d.trunk != nil && d.trunk.sessionTimer
 		left := r.Expires.Sub(e.epoch)
 		s.mu.Lock()
-		s.remember(d, max(now, call.Instant(left)))
+		until := max(now, call.Instant(left))
+		if d.cut = transport.Proto(r.Callee.Flow.Proto) == transport.Inside; d.cut {
+			until = min(until, now+call.Instant(lineGrace))
+		}
+		s.remember(d, until)
 		s.arm(now)
 		s.mu.Unlock()
 	}

@@ -24,6 +24,7 @@ type anchor struct {
 	callee  media.Side
 	past    []records.Stream // what came before ports were released for silence
 	alone   bool
+	line    bool           // the edge is the other end
 	reports []media.Report // as the session ended
 }
 
@@ -31,8 +32,8 @@ type anchor struct {
 // as configs.Anchors does.
 func anchored(t *trunk, r *route) bool {
 	switch {
-	case t == nil:
-		return false
+	case t == nil || r != nil && r.line != nil:
+		return false // a test line has media of its own
 	case t.hide || r == nil || r.media == "":
 		return t.anchor
 	}
@@ -42,7 +43,7 @@ func anchored(t *trunk, r *route) bool {
 // openRelay opens the relay where the configuration has one.
 func openRelay(c *configs.Edge, o media.Options) (*media.Relay, error) {
 	m := c.Media
-	if !c.AnchorsAny() || !m.Address.IsValid() && !m.Address6.IsValid() {
+	if !c.HasMedia() || !m.Address.IsValid() && !m.Address6.IsValid() {
 		return nil, nil
 	}
 	for _, a := range [...]netip.Addr{m.Address, m.Address6} {

@@ -91,7 +91,7 @@ func (s *shard) legBody(inv *invite, m *message.Message) []byte {
 // hiddenBody is a response of the inside to a trunk that must see nothing of it,
 // where no relay knows the call.
 func (s *shard) hiddenBody(t *trunk, m *message.Message) []byte {
-	if t == nil || !t.hide || s.edge.relay == nil || len(m.Body) == 0 {
+	if t == nil || !t.hide || s.edge.relay == nil || len(m.Body) == 0 || s.flow.Proto == transport.Inside {
 		return nil
 	}
 	return s.plainBody(nil, quality.Callee, m)

@@ -142,7 +142,9 @@ func (e *Edge) mediaEvent(ev media.Event) {
 // idle ends the media of a call from which nothing comes any more, or the call.
 func (s *shard) idle(a *anchor, now call.Instant) {
 	if s.edge.world.Load().config.Media.OnInactivity != "hangup" {
-		a.rest()
+		if !a.line {
+			a.rest()
+		}
 		return
 	}
 	d := s.dialogs[a.id]
@@ -172,7 +174,7 @@ func (s *shard) keepMedia(a *anchor) {
 // keepRecord replaces a dialog's record, with its media as it is now.
 func (s *shard) keepRecord(d *dialog, r *records.Dialog) {
 	r.Media = nil
-	if d.media != nil && d.media.session != nil {
+	if d.media != nil && !d.media.line && d.media.session != nil {
 		r.Media = d.media.session.Append(nil)
 	}
 	if b, err := r.Append(nil); err == nil {

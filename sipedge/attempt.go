@@ -52,6 +52,9 @@ func (s *shard) attempt(inv *invite, ef call.Effect, now call.Instant) {
 func (s *shard) overTarget(inv *invite, m *message.Message, i int, t gateway.Target, now call.Instant) bool {
 	l := &inv.legs[i]
 	out := inv.world.listenerFor(l.hop.route.listener, t.Proto, t.Addr.Addr())
+	if t.Proto == transport.Inside {
+		out = int(inv.flow.Listener)
+	}
 	if out < 0 {
 		s.edge.log.Warn("no listener can reach the gateway", "gateway", l.hop.id, "address", t.Addr.String())
 		s.note("gateway ", string(l.hop.id), ": no listener of this edge speaks ", t.Proto.String(), " to ", t.Addr.String())
@@ -83,6 +86,9 @@ func (s *shard) overTarget(inv *invite, m *message.Message, i int, t gateway.Tar
 
 // flowTo is the flow of a request to a target.
 func (s *shard) flowTo(t gateway.Target, out int) (transport.Flow, error) {
+	if t.Proto == transport.Inside {
+		return inside(uint8(out)), nil
+	}
 	if t.Proto == transport.UDP {
 		return transport.Flow{Listener: uint8(out), Peer: t.Addr}, nil
 	}
@@ -151,6 +157,9 @@ func hops(m *message.Message) int {
 // requestURI addresses the number at the gateway. User parameters do not pass,
 // but for rn, npdi and cic of a trunk trusted for them, in the strict form of RFC 4694.
 func (s *shard) requestURI(inv *invite, m *message.Message, l *leg) []byte {
+	if l.flow.Proto == transport.Inside {
+		return m.URI // as it was dialled: maybe by name
+	}
 	b := append(s.uri[:0], "sip:"...)
 	if inv.sips {
 		b = append(s.uri[:0], "sips:"...)

@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"maps"
@@ -21,6 +22,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
 	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/testline"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
 
@@ -228,6 +230,9 @@ func (w *world) addRoutes(c *configs.Edge, e *Edge) (list []gateway.Gateway, err
 				return nil, fmt.Errorf("route %s: %w", r.ID, err)
 			}
 		}
+		if err := w.answering(one, r.Line, e); err != nil {
+			return nil, fmt.Errorf("route %s: %w", r.ID, err)
+		}
 		for _, g := range r.Gateways {
 			h, described, err := w.hop(one, r, g, len(list), e)
 			if err != nil {
@@ -242,6 +247,25 @@ func (w *world) addRoutes(c *configs.Edge, e *Edge) (list []gateway.Gateway, err
 		w.routeByHash[one.hash] = one
 	}
 	return list, nil
+}
+
+// answering makes a test line of a route that is one.
+func (w *world) answering(r *route, line string, e *Edge) (err error) {
+	if r.Builtin == "" {
+		return nil
+	}
+	if r.lineIs, err = testline.Parse(cmp.Or(line, "milliwatt")); err != nil {
+		return err
+	}
+	r.line = &hop{index: -1, id: lineGateway, route: r, stats: e.metrics.Gateway(lineGateway), actor: e.actor(string(lineGateway))}
+	// A line takes the time it is told to; the setup deadline is patience enough.
+	r.rules.NoAnswer, r.rules.Progress, r.rules.Ring = 0, 0, 0
+	r.reaping = r.rules
+	r.reaping.ReapLate = true
+	if w.lines == nil {
+		w.lines = r
+	}
+	return nil
 }
 
 func (w *world) hop(r *route, rc configs.Route, g configs.Gateway, index int, e *Edge) (*hop, gateway.Gateway, error) {

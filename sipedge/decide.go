@@ -38,6 +38,9 @@ func (s *shard) decide(inv *invite, now call.Instant) call.Event {
 		e.emergency(inv.trunk, inv.id, inv.source)
 		return s.decided(inv, call.Event{Kind: call.Refuse})
 	}
+	if r, named := s.lineNamed(inv); named {
+		return s.decideLine(inv, r)
+	}
 	s.unhold(inv)
 	if ev, parked := s.seek(inv, now); parked {
 		return s.decided(inv, ev)
@@ -106,6 +109,9 @@ func (s *shard) unhold(inv *invite) {
 // second that a lookup may take; later calls find it in the cache.
 func (s *shard) targeted(inv *invite, now call.Instant) call.Event {
 	inv.targets, inv.hops = inv.targets[:0], inv.hops[:0]
+	if inv.route.line != nil {
+		return s.toTestLine(inv)
+	}
 	d := &inv.decision
 	known := s.addRoute(inv, inv.route, &d.Order)
 	if d.Rescue != nil && d.RescueBecause == routing.PSAP {

@@ -28,6 +28,7 @@ type dialog struct {
 	held  records.Held
 	tag   []byte // the callee's: a fork of the same INVITE has another
 	taken bool   // over from the journal
+	cut   bool   // the other end was this edge itself, in its last run
 	media *anchor
 }
 
@@ -52,7 +53,11 @@ func (s *shard) answered(inv *invite, l *leg, m *message.Message, now call.Insta
 		inv.media.session.Up()
 		r.Media = inv.media.session.Append(nil)
 	}
-	d := &dialog{media: inv.media, id: inv.id, trunk: inv.trunk, pass: inv.pass, caller: inv.caller, held: r.Held, tag: bytes.Clone(m.ToTag)}
+	media := inv.media
+	if l.flow.Proto == transport.Inside {
+		media = s.lineMedia(inv.id)
+	}
+	d := &dialog{media: media, id: inv.id, trunk: inv.trunk, pass: inv.pass, caller: inv.caller, held: r.Held, tag: bytes.Clone(m.ToTag)}
 	d.cseq[byCaller] = m.CSeq
 	inv.entered, inv.numbered, inv.counted, inv.media = false, false, false, nil
 	d.session.insert = inv.trunk.sessionTimer
@@ -191,7 +196,10 @@ func (s *shard) endDialog(d *dialog, side records.Side, now call.Instant) {
 // up, and so is one whose ends have stopped to say that it lives.
 func (d *dialog) expire(s *shard, now call.Instant) {
 	why := overDuration
-	if now < d.until {
+	switch {
+	case d.cut:
+		why = overRestart
+	case now < d.until:
 		why = overSession
 	}
 	s.hangUp(d, why, now)

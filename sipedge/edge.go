@@ -97,6 +97,7 @@ type Edge struct {
 	answers   *ratelimit.Sources // to requests that prove nothing
 	lastKnock atomic.Int64       // second in which a stranger was logged last
 	guard     guard
+	testLines atomic.Int32 // calls to test lines
 	bigTCP    overTCPFailures
 	meter     meter
 	metrics   *observe.Metrics
@@ -239,6 +240,7 @@ func (e *Edge) HandOver() { e.handingOver.Store(true) }
 // drain waits until the last call has ended and the last request is answered.
 func (e *Edge) drain(ctx context.Context) {
 	e.state.Store(draining)
+	e.closeLines()
 	c := e.world.Load().config
 	e.log.Info("draining: new calls are refused, calls in progress finish", "in_progress", e.metrics.InFlight.Value(), "dialogs", e.metrics.Dialogs.Value(), "at_most", c.Edge.DrainTimeout)
 	if e.until(ctx, c.Edge.DrainTimeout, e.busy) {
@@ -416,7 +418,7 @@ func (e *Edge) sameMedia(a, b *configs.Edge) error {
 	x, y := a.Media, b.Media
 	x.OnInactivity, x.DrainTimeout, y.OnInactivity, y.DrainTimeout = "", 0, "", 0
 	switch {
-	case e.relay == nil && b.AnchorsAny():
+	case e.relay == nil && b.HasMedia() && b.Media.Address.IsValid():
 		return errors.New("calls are to be anchored, and no relay is open: restart the edge for that (it drains first)")
 	case e.relay != nil && x != y:
 		return errors.New("media has changed in address, ports or inactivity: restart the edge for that (it drains first)")

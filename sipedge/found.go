@@ -9,6 +9,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/gateway/health"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/observe"
+	"github.com/speakops/sipedge/sipedge/transport"
 )
 
 // gatewayChanged logs a gateway's change of state, once.
@@ -32,7 +33,7 @@ func (e *Edge) gatewayChanged(c gateway.Change) {
 
 // found tells the gateways' keeper what an attempt has found out.
 func (e *Edge) found(inv *invite, l *leg, o health.Outcome) {
-	if l.hop != nil {
+	if l.hop != nil && l.flow.Proto != transport.Inside {
 		inv.world.set.Report(l.hop.index, l.flow.Proto, l.addr, o)
 	}
 }

@@ -14,6 +14,7 @@ type tooLong struct{ log, text string }
 var (
 	overDuration = tooLong{"call is over its longest duration", "call duration limit"}
 	overSession  = tooLong{"call was not refreshed within its session timer", "session timer expired"}
+	overRestart  = tooLong{"test line did not outlive the last run", "edge was restarted"}
 	overSilence  = tooLong{"call has had no media for too long", "no media"}
 )
 
@@ -36,6 +37,9 @@ func (s *shard) sendBye(r *records.Dialog, to *records.End, from, toValue []byte
 	}
 	w := s.edge.world.Load()
 	out := w.listenerFor(w.listenerByName(to.Flow.Listener), transport.Proto(to.Flow.Proto), to.Flow.Peer.Addr())
+	if transport.Proto(to.Flow.Proto) == transport.Inside {
+		out = max(0, w.listenerByName(to.Flow.Listener))
+	}
 	if out < 0 {
 		return
 	}

@@ -147,7 +147,7 @@ func (s *shard) takeRoutes(m *message.Message, w *world, p *passage) bool {
 func (s *shard) plausible(f transport.Flow, w *world, p *passage) bool {
 	addr := f.Peer.Addr()
 	if p.token.Direction == token.ToCaller {
-		return w.set.Owns(addr)
+		return f.Proto == transport.Inside || w.set.Owns(addr)
 	}
 	if t := w.trunkOf(f, s.edge.namesOf(f)); t != nil {
 		return t.hash == p.token.Trunk || p.trunk == nil || t.profile == p.trunk.profile || slices.Contains(w.trunksAt(f, s.edge.namesOf(f)), p.trunk)
@@ -167,6 +167,11 @@ func (s *shard) follow(m *message.Message, w *world, p *passage) bool {
 		return false
 	}
 	sealed := nextHop{addr: p.token.Hop, proto: transport.Proto(p.token.HopProto)}
+	if sealed.proto == transport.Inside {
+		sealed.listener = max(0, w.listenerByHash(p.token.In))
+		p.next = sealed
+		return true
+	}
 	hop := sealed
 	if ip, ok := message.ParseIP(u.Host); ok {
 		hop.proto = protoOf(&u)
@@ -370,8 +375,11 @@ func (s *shard) sendNext(n nextHop, b []byte) (transport.Flow, error) {
 // flowBack is the flow to a next hop: the connection that it has opened to us,
 // before one of our own.
 func (s *shard) flowBack(n nextHop) (transport.Flow, error) {
-	if n.proto == transport.UDP {
+	switch n.proto {
+	case transport.UDP:
 		return transport.Flow{Listener: uint8(n.listener), Peer: n.addr}, nil
+	case transport.Inside:
+		return inside(uint8(n.listener)), nil
 	}
 	if back, ok := s.edge.layer.Accepted(n.proto, n.addr); ok {
 		return back, nil

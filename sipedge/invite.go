@@ -12,6 +12,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/message/token"
 	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/testline"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
 
@@ -37,6 +38,7 @@ type invite struct {
 	hops    []plan
 
 	asked     routing.Call
+	line      testline.Line // that it asks for by name
 	decision  routing.Decision
 	outcome   profile.Outcome // of a refusal of ours
 	refused   routing.Because // why, where the decision does not say

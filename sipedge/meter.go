@@ -33,7 +33,7 @@ func Words() observe.Words {
 	return observe.Words{
 		Because: append(routing.Reasons(),
 			becauseNumberLimit, becauseCallerLimit, becauseEmergency, becauseHeldFull, becauseLoop, becauseOverload, becauseDialogs,
-			becauseMediaPorts, becauseSDP, becausePanic),
+			becauseMediaPorts, becauseTestLine, becauseLinesFull, becauseSDP, becausePanic),
 		Outcomes: append(profile.OutcomeNames(), append(refusalWords, string(becausePanic))...),
 		Results:  []string{resultAnswered, resultSilent, resultStalled, resultUnreachable, resultFailed, resultRejected, resultRang},
 		Panics:   []string{"shard", "admin", "media"},

@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"bytes"
 	"net/netip"
 	"strconv"
 	"time"
@@ -65,6 +66,8 @@ func (s *shard) aboutTx(tx transaction, now call.Instant) {
 		s.call = tx.of
 	case *dialog:
 		s.call = tx.id
+	case *lineCall:
+		s.call = tx.id
 	}
 }
 
@@ -115,6 +118,10 @@ func (s *shard) seen(out bool, f transport.Flow, who ladder.Actor, raw []byte) {
 func (s *shard) send(f transport.Flow, who ladder.Actor, b []byte) error {
 	if s.looks() {
 		s.seen(true, f, who, b)
+	}
+	if f.Proto == transport.Inside {
+		s.inbox = append(s.inbox, posted{bytes.Clone(b), f.Listener})
+		return nil
 	}
 	err := s.edge.layer.Send(f, b)
 	if err != nil && s.tape != nil && s.call != (callID{}) {
@@ -222,6 +229,7 @@ func (s *shard) showDecision(inv *invite, because routing.Because, outcome strin
 			}
 			b = append(b, d.Route.Gateways[at].ID...)
 		}
+		b = append(b, d.Route.Builtin...)
 	}
 	if outcome != "" {
 		one.Kind = "refuse"

@@ -34,6 +34,8 @@ type shard struct {
 	dialogs   map[callID]*dialog
 	media     map[callID]*anchor
 	ended     endings
+	testlines map[string]*lineCall // by the line's tag
+	inbox     []posted             // to test lines
 
 	alarm   *time.Timer
 	alarmAt call.Instant
@@ -69,14 +71,15 @@ type shard struct {
 func newShard(e *Edge, seed maphash.Seed) *shard {
 	s := &shard{
 		edge: e, seed: seed,
-		servers: map[uint64]transaction{},
-		clients: map[uint64]client{},
-		tombs:   newTombs(),
-		dialogs: map[callID]*dialog{},
-		media:   map[callID]*anchor{},
-		body:    make([]byte, 0, bufferSize),
-		ended:   newEndings(seed),
-		alarmAt: call.Never,
+		servers:   map[uint64]transaction{},
+		clients:   map[uint64]client{},
+		tombs:     newTombs(),
+		dialogs:   map[callID]*dialog{},
+		media:     map[callID]*anchor{},
+		testlines: map[string]*lineCall{},
+		body:      make([]byte, 0, bufferSize),
+		ended:     newEndings(seed),
+		alarmAt:   call.Never,
 	}
 	s.alarm = time.AfterFunc(time.Hour, s.tick)
 	s.alarm.Stop()
@@ -92,6 +95,8 @@ func (s *shard) leave(now call.Instant) {
 			s.lose(tx)
 		}
 	}
+	s.current = nil
+	s.serveLines(now)
 	s.current = nil
 	s.looked()
 	s.tombs.sweep(now)

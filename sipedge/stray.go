@@ -18,7 +18,7 @@ import (
 // is dropped: an edge that reflected strays would be anybody's mirror.
 func (s *shard) stray(f transport.Flow, m *message.Message, raw [branchRaw]byte, now call.Instant) {
 	below, ok := m.ViaBelow()
-	if !ok || m.Method == message.CANCEL || m.Status == 100 {
+	if !ok || m.Method == message.CANCEL || m.Status == 100 || insideVia(&below) {
 		s.edge.meter.stray()
 		return
 	}
@@ -65,6 +65,13 @@ func (s *shard) stray(f transport.Flow, m *message.Message, raw [branchRaw]byte,
 		s.out = s.upstream(w, trunk, m, &swap{old, &seal, m.FromTag, nil}, body, up.Listener, s.out[:0])
 	}
 	s.respond(up, below.Port, s.out)
+}
+
+// insideVia says that a request came from a test line of this edge, or of one of
+// its site: nobody but its transaction wants the response.
+func insideVia(v *message.Via) bool {
+	at, ok := v.Target()
+	return ok && at == insidePeer
 }
 
 // heardAlready says whether the caller has had its final response: only a 2xx to

@@ -102,7 +102,7 @@ func (s *shard) finished(inv *invite, ending call.Ending, now call.Instant) {
 		}
 		c.Gateway = string(l.hop.id)
 		c.Attempts[c.N] = spans.Attempt{
-			Gateway: c.Gateway, Address: l.addr.String(), Result: l.result(), Begun: e.wall(l.began), Took: took, Code: l.code, Index: i,
+			Gateway: c.Gateway, Address: addressOf(l), Result: l.result(), Begun: e.wall(l.began), Took: took, Code: l.code, Index: i,
 		}
 		c.N++
 	}
@@ -123,4 +123,12 @@ func (s *shard) callIDOf(inv *invite) []byte {
 		return nil
 	}
 	return s.original(inv).CallID
+}
+
+// addressOf is where a leg went, "" inside of this edge.
+func addressOf(l *leg) string {
+	if !l.addr.IsValid() {
+		return ""
+	}
+	return l.addr.String()
 }

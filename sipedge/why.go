@@ -29,6 +29,7 @@ var sentences = map[routing.Because]string{
 	"not_in_fleet":        "the fleet does not count on this edge: cutoverctl edges says what it waits for",
 	becauseMediaPorts:     "no media ports are left: media.ports",
 	becauseSDP:            "the SDP cannot be read, or asks for what the policy forbids: the log says which",
+	becauseLinesFull:      "as many calls to test lines are up as one edge answers",
 	becauseDialogs:        "as many calls as an edge can remember are up",
 	becausePanic:          "a bug of this program: the log has its stack",
 	"over_rate":           "more calls per second than the trunk's limits allow",

@@ -20,6 +20,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/observe"
 	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/profile"
+	"github.com/speakops/sipedge/sipedge/testline"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
 
@@ -39,6 +40,7 @@ type world struct {
 	routes        map[routing.RouteID]*route
 	routeByHash   map[uint32]*route
 	gateways      []*hop
+	lines         *route // that serves test lines called by name, nil for none
 	set           *gateway.Set
 	ring          *token.Ring
 	generic       *profile.Profile
@@ -112,6 +114,8 @@ type route struct {
 	listener int        // -1: by protocol
 	media    string     // anchor, direct, or "" as the trunk says
 	hops     []*hop
+	line     *hop          // of a route that answers itself, nil for gateways
+	lineIs   testline.Line // what answers numbers that lead there
 }
 
 // hop is one gateway as calls see it.

@@ -213,6 +213,10 @@ func (a *Auditor) Decision(d Decision) {
 	if exceptions[d.Because] != nil {
 		a.totals.Exceptions[d.Because]++
 	}
+	if d.Because == becauseTestLine && d.Number == "" {
+		a.routed = append(a.routed, &d) // no number: no holder, no side, no other answer
+		return
+	}
 	a.oneSide(&d)
 	a.oneAnswer(&d)
 	a.forward(&d)

@@ -24,6 +24,7 @@ func init() {
 		string(routing.OverrideForceLegacy):   overridden(routing.Legacy),
 		string(routing.OverrideForceSpeakOps): overridden(routing.SpeakOps),
 		string(routing.TestOverride):          testOverride,
+		becauseTestLine:                       testLine,
 		string(routing.LoopGuard):             loopGuard,
 		string(routing.PSAP):                  psap,
 		string(routing.RescueEarlyDisconnect): rescued,
@@ -72,6 +73,21 @@ func testOverride(a *Auditor, d *Decision) (string, bool) {
 		return "the caller asked for " + d.Forced, true
 	case a.trusts != nil && !a.trusts[d.Trunk].TestOverride:
 		return "trunk " + d.Trunk + " is not trusted to choose a side", true
+	}
+	return "", true
+}
+
+// becauseTestLine stands in calls that no number is in.
+const becauseTestLine = "test_line"
+
+// testLine: a trunk that is trusted with it called a line of the edge's own by its
+// name, which is nobody's number.
+func testLine(a *Auditor, d *Decision) (string, bool) {
+	switch {
+	case d.Number != "":
+		return "what was dialled is a public number, and somebody holds it", true
+	case a.trusts != nil && !a.trusts[d.Trunk].TestOverride:
+		return "trunk " + d.Trunk + " is not trusted to choose where its calls go", true
 	}
 	return "", true
 }

@@ -47,9 +47,12 @@ func TestExceptionsThatHold(t *testing.T) {
 	early.Revision = 7
 	late := exceptional(routing.Cut, routing.SpeakOps, 2*time.Second)
 	late.Revision, late.State = 7, "activating"
+	line := exceptional(becauseTestLine, routing.SpeakOps, 2*time.Second)
+	line.Number = ""
 	for name, lines := range map[string][]any{
 		"override":                {exceptional(routing.OverrideForceLegacy, routing.Legacy, 2*time.Second)},
 		"test override":           {exceptional(routing.TestOverride, routing.SpeakOps, -2*time.Second)},
+		"test line":               {line},
 		"loop guard":              append(leg(0), exceptional(routing.LoopGuard, routing.SpeakOps, -2*time.Second)),
 		"emergency call-back":     {exceptional(routing.PSAP, routing.Legacy, 2*time.Second)},
 		"rescue_early_disconnect": {early, rescuedBy(routing.RescueEarlyDisconnect, "speakops", 404, 410)},
@@ -69,6 +72,7 @@ func TestExceptionsWithoutTheirCondition(t *testing.T) {
 	with := func(d Decision, change func(*Decision)) Decision { change(&d); return d }
 	override := exceptional(routing.OverrideForceLegacy, routing.Legacy, 2*time.Second)
 	test := exceptional(routing.TestOverride, routing.SpeakOps, -2*time.Second)
+	line := exceptional(becauseTestLine, routing.SpeakOps, 2*time.Second)
 	loop := exceptional(routing.LoopGuard, routing.SpeakOps, -2*time.Second)
 	psap := exceptional(routing.PSAP, routing.Legacy, 2*time.Second)
 	early := with(exceptional(routing.BeforeCut, routing.Legacy, -2*time.Second), func(d *Decision) { d.Revision = 7 })
@@ -80,6 +84,8 @@ func TestExceptionsWithoutTheirCondition(t *testing.T) {
 		"a test override nobody asked for":      {with(test, func(d *Decision) { d.Forced = "" })},
 		"a test override to the other side":     {with(test, func(d *Decision) { d.Forced = "legacy" })},
 		"a test override of a stranger":         {with(test, func(d *Decision) { d.Trunk = "twilio" })},
+		"a test line of a stranger":             {with(line, func(d *Decision) { d.Number, d.Trunk = "", "twilio" })},
+		"a test line that is a number":          {line},
 		"a loop without a leg":                  {loop},
 		"a loop whose leg was answered":         append(leg(-2200*time.Millisecond), loop),
 		"a loop of another caller":              append(leg(0), with(loop, func(d *Decision) { d.Caller = "+12025550198" })),

@@ -296,7 +296,7 @@ func (h *H) decided(c sipedge.CallLine) {
 		for _, at := range d.Order.At[:d.Order.N] {
 			names = append(names, string(d.Route.Gateways[at].ID))
 		}
-		via = " via=" + strings.Join(names, ",")
+		via = " via=" + strings.Join(names, ",") + d.Route.Builtin
 	}
 	what := d.Kind.String()
 	if d.Kind == routing.KindRoute {

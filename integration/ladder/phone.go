@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -27,6 +28,7 @@ type Phone struct {
 type heard struct {
 	payload string
 	from    netip.AddrPort
+	packet  rtp.Packet
 }
 
 // Phone makes a phone at an address; it is closed with the evening.
@@ -54,7 +56,8 @@ func (p *Phone) listen() {
 			p.h.T.Errorf("phone %s heard what is no RTP: %v", p.At, err)
 			continue
 		}
-		p.in <- heard{strings.TrimRight(string(r.Payload), "."), from.(*net.UDPAddr).AddrPort()}
+		r.Payload = bytes.Clone(r.Payload)
+		p.in <- heard{strings.TrimRight(string(r.Payload), "."), from.(*net.UDPAddr).AddrPort(), r}
 	}
 }
 
@@ -118,6 +121,31 @@ func (p *Phone) Hears(text string) {
 		}
 	default:
 		p.h.T.Errorf("phone %s heard nothing, want %q", p.At, text)
+	}
+}
+
+// Drain is every packet that the phone has heard and nobody has asked for yet.
+func (p *Phone) Drain() (all []rtp.Packet) {
+	synctest.Wait()
+	for {
+		select {
+		case got := <-p.in:
+			all = append(all, got.packet)
+		default:
+			return all
+		}
+	}
+}
+
+// Plays sends a packet of another's making.
+func (p *Phone) Plays(r rtp.Packet) {
+	p.h.T.Helper()
+	b, err := r.Marshal()
+	if err != nil {
+		p.h.T.Fatal(err)
+	}
+	if _, err := p.conn.WriteTo(b, net.UDPAddrFromAddrPort(p.To)); err != nil {
+		p.h.T.Fatal(err)
 	}
 }
 

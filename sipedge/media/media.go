@@ -79,8 +79,9 @@ type Relay struct {
 	sessions map[*Session]struct{}
 	closed   bool
 
-	stop context.CancelFunc
-	done chan struct{}
+	stop   context.CancelFunc
+	done   chan struct{}
+	voices sync.WaitGroup // of lines
 }
 
 // Counters of packets since the start.
@@ -190,6 +191,9 @@ func (r *Relay) survive() {
 	}
 }
 
+// Now is the instant packets are measured with, and voices are asked to speak at.
+func (r *Relay) Now() time.Duration { return r.now() }
+
 // now is the instant packets are measured with.
 func (r *Relay) now() time.Duration { return time.Since(r.epoch) }
 
@@ -217,5 +221,6 @@ func (r *Relay) Close() {
 	for _, s := range all {
 		s.Close()
 	}
+	r.voices.Wait()
 	r.wires.close()
 }

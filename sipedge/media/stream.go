@@ -31,6 +31,7 @@ type stream struct {
 	spares   [2]bool
 	formats  [2][]quality.Format
 	closed   bool
+	end      *ending       // the edge itself, in place of a callee; nil: there is one
 	last     time.Duration // of the last packet sent on, or of the last agreement
 }
 
@@ -118,6 +119,12 @@ func (st *stream) close() {
 	if st.closed {
 		return
 	}
+	if st.end != nil {
+		if st.end.begun {
+			st.report(st.relay.now(), true)
+		}
+		close(st.end.stop)
+	}
 	st.closed, st.open = true, false
 	for i := range st.side {
 		sd := &st.side[i]
@@ -165,6 +172,10 @@ func (p *port) arrived(b []byte, from netip.AddrPort, at time.Duration, h *rtp.H
 	}
 	if fresh {
 		p.wire.aim(from)
+	}
+	if st.end != nil {
+		st.take(p, b, at, h)
+		return
 	}
 	out := st.opposite(p)
 	to := out.latch.target()

@@ -25,6 +25,7 @@ const (
 	UDP Proto = iota
 	TCP
 	TLS
+	Inside // within the edge: never on a socket of this package
 )
 
 // Flow is where a message came from or goes to. It is comparable.
@@ -113,6 +114,8 @@ func (p Proto) String() string {
 		return "tcp"
 	case TLS:
 		return "tls"
+	case Inside:
+		return "inside"
 	}
 	return "unknown"
 }

@@ -70,6 +70,21 @@ func (s *Stream) Tell(payloadType uint8, e Event, begun uint32, first bool) rtp.
 	return p
 }
 
+// Say is a packet beside the frames, at a timestamp of the caller's choice: an
+// echo keeps the time of what it repeats.
+func (s *Stream) Say(payloadType uint8, payload []byte, stamp uint32, marker bool) rtp.Packet {
+	return s.packet(payloadType, payload, stamp, marker)
+}
+
+// Reframe changes how long a frame lasts, from an instant on; the timestamps go
+// on from where they are.
+func (s *Stream) Reframe(frame, at time.Duration) {
+	if over := at - s.Due(); over > 0 {
+		s.stamp += uint32(Samples(over))
+	}
+	s.frame, s.start, s.sent, s.talk = frame, at, 0, false
+}
+
 // Pass leaves a frame out: time goes by and nothing is sent.
 func (s *Stream) Pass() {
 	s.talk = false

@@ -59,7 +59,7 @@ func (s Site) yaml() string {
 		people += fmt.Sprintf("{ name: %s, role: %s, hash: %q }, ", who.Name, who.Role, who.Hash)
 	}
 	return strings.NewReplacer(
-		"NAME", s.ID, "BEGIN", cutover, "WRITER", writer, "PEOPLE", people, "LISTEN", s.Listen.String(), "ADMIN", s.Admin.String(), "DATA", strings.ReplaceAll(s.DataDir, "'", "''"), "REDIS", s.Redis, "PREFIX", Prefix,
+		"NAME", s.ID, "BEGIN", cutover, "WRITER", writer, "PEOPLE", people, "LISTEN", s.Listen.String(), "MEDIA", s.Listen.Addr().String(), "ADMIN", s.Admin.String(), "DATA", strings.ReplaceAll(s.DataDir, "'", "''"), "REDIS", s.Redis, "PREFIX", Prefix,
 		"SOURCES", sources, "KEY", s.TokenKey, "LEGACY", gateways[false], "SPEAKOPS", gateways[true],
 	).Replace(config)
 }
@@ -87,8 +87,10 @@ routes:
     authority: speakops
     ring_timeout: 20s
     gateways:SPEAKOPS
+  - { id: lines, authority: speakops, builtin: testline }
 defaults: { legacy: legacy-main, speakops: speakops-main }
 limits: { per_number: { cps: 0, concurrent: 0 } }
+media: { address: "MEDIA", ports: 26000-26399 }   # of test lines
 admin: { listen: "ADMIN", tokens: [ PEOPLE ] }
 telemetry: { log: { level: warn, format: text, mask_numbers: false } }
 `

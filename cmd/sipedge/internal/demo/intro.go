@@ -46,6 +46,7 @@ func (b *Board) Introduce(i Introduction) string {
 	line("  no phone   go run ./cmd/sipedge dev --via %s --call %s", first.Listen, dial)
 	line("  SIPp       sipp %s -sf integration/sipp/uac_answered.xml -i %s -s %s -key gateway %s -m 1", first.Listen, first.Listen.Addr(), dial, LegacyA)
 	line("  one side   add --override speakops to a call without a phone, or the header X-SpeakOps-Route: speakops to any")
+	line("  to hear    sip:milliwatt@%s, and echo, readback, meter, busy, reject-503, ...: test lines, answered by the edge", first.Listen)
 	line("  ready?     curl -s http://%s/readyz", first.Admin)
 	if i.Cutting != nil {
 		b.foretell(line, i)
