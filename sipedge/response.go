@@ -80,6 +80,9 @@ func (s *shard) relay(inv *invite, ef call.Effect, m *message.Message, now call.
 		t.Answered = uint32(wall.Unix())
 	}
 	add := s.refresher(inv, m)
+	if inv.trunk.diagnostics {
+		add = s.tell(add, inv, l)
+	}
 	s.out = s.upstream(inv.world, inv.trunk, m, &swap{l.token, &t, m.FromTag, add}, s.legBody(inv, m), inv.flow.Listener, s.out[:0])
 	if ef.Code < 200 {
 		inv.last = s.keep(inv.last, s.out)
@@ -100,7 +103,7 @@ func (s *shard) upstream(w *world, t *trunk, m *message.Message, sw *swap, body 
 	if t != nil {
 		e.Strip = t.stripOut
 	}
-	if sw != nil && m.Has(message.KRecordRoute) {
+	if sw != nil && sw.seal != nil && m.Has(message.KRecordRoute) {
 		s.token = w.ring.Seal(s.token[:0], sw.seal, m.CallID, sw.callerTag)
 		e.SwapOld, e.SwapNew = sw.old, s.token
 	}
@@ -119,7 +122,7 @@ func (s *shard) upstream(w *world, t *trunk, m *message.Message, sw *swap, body 
 // swap is the callee's token in a response, and the caller's that takes its place.
 type swap struct {
 	old       []byte
-	seal      *token.Token
+	seal      *token.Token // nil: no dialog comes of it
 	callerTag []byte
 	add       []byte // header lines
 }
@@ -167,8 +170,11 @@ func (s *shard) finish(inv *invite, ef call.Effect, now call.Instant) {
 	if relay {
 		s.relayKept(inv)
 	} else {
-		tag := s.tagFor(m)
-		s.out = m.AppendReply(s.out[:0], answer.Code, answer.Reason, tag[:], inv.source, s.finalLines(inv.trunk, answer, because))
+		tag, lines := s.tagFor(m), s.finalLines(inv.trunk, answer, because)
+		if inv.trunk.diagnostics {
+			lines = s.tell(lines, inv, inv.lastLeg())
+		}
+		s.out = m.AppendReply(s.out[:0], answer.Code, answer.Reason, tag[:], inv.source, lines)
 	}
 	inv.last = s.keep(inv.last, s.out)
 	s.respond(inv.flow, inv.via, s.out)
@@ -191,7 +197,11 @@ func (s *shard) relayKept(inv *invite) {
 	if err := s.spare.Parse(inv.kept); err != nil {
 		panic("sipedge: a response that was read once cannot be read again: " + err.Error())
 	}
-	s.out = s.upstream(inv.world, inv.trunk, &s.spare, nil, s.legBody(inv, &s.spare), inv.flow.Listener, s.out[:0])
+	var sw *swap
+	if inv.trunk.diagnostics {
+		sw = &swap{add: s.tell(nil, inv, inv.lastLeg())}
+	}
+	s.out = s.upstream(inv.world, inv.trunk, &s.spare, sw, s.legBody(inv, &s.spare), inv.flow.Listener, s.out[:0])
 }
 
 // answer is the final response of an ending that is not a gateway's own.

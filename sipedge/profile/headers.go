@@ -10,6 +10,11 @@ import (
 // is an authority's word, legacy or speakops.
 const OverrideHeader = "X-SpeakOps-Route"
 
+// DecisionHeader tells a trunk trusted with diagnostics where its call went, and
+// why: an authority's word, or none for a refusal, and parameters because, route,
+// gateway, revision and call (the edge's name of the call).
+const DecisionHeader = "X-SpeakOps-Decision"
+
 // ours are headers only the edge itself writes, whoever sends them and whatever
 // the profile says.
 const ours = "X-SpeakOps-*"
