@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"routing/e164"},
 	{"routing"},
 	{"sipedge/call", "sipedge/message", "sipedge/profile", "sipedge/challenge", "ratelimit", "cutover", "sipedge/media/quality", "sipedge/media/sdp", "sipedge/media/sound", "sipedge/testline"},
-	{"sipedge/media", "sipedge/transport", "sipedge/gateway", "sipedge/observe", "sipedge/records"},
+	{"sipedge/media", "sipedge/testcall", "sipedge/transport", "sipedge/gateway", "sipedge/observe", "sipedge/records"},
 	{"sipedge/admin", "routing/feed", "ratelimit/shared", "cutover/clock", "cutover/ledger", "configs"},
 	{"cutover/runner"},
 	{"cutover/runner/office"},

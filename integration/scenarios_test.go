@@ -248,8 +248,8 @@ func TestIPv6(t *testing.T) {
 // TestEveryFileIsPlayed keeps sipp/ free of files that nobody proves.
 func TestEveryFileIsPlayed(t *testing.T) {
 	played := map[string]bool{"uac_mixed": true, "uac_retry_elsewhere": true, "uac_siege": true} // TestMixed; TestDrain, TestRedisAwayAtStart; siege
-	for _, name := range []string{"uac_media", "uas_media", "uac_rtp", "uas_rtp", "uac_line", "uac_line_media"} {
-		played[name] = true // TestMediaThroughTheProgram, TestSippTalksThroughTheRelay, TestLines...
+	for _, name := range []string{"uac_media", "uas_media", "uac_rtp", "uas_rtp", "uac_line", "uac_line_media", "uas_echo", "uas_echo_srtp"} {
+		played[name] = true // TestMediaThroughTheProgram, TestSippTalksThroughTheRelay, TestLines..., TestTestcall...
 	}
 	for _, s := range scenarios() {
 		if s.caller == "" {

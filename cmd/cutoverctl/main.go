@@ -3,7 +3,8 @@
 //
 // Exit codes: 0 all went well; 1 the edge refused, or something failed; 2 the
 // command line or the configuration is wrong; 3 an edge gives no answer; 4 the
-// token may not do this; 5 somebody else was faster, or it is not the time.
+// token may not do this; 5 somebody else was faster, or it is not the time; 6 a
+// test call went where it should and sounded otherwise.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -48,6 +50,7 @@ type commands struct {
 	LogLevel logLevelCmd `cmd:"" help:"Show or set what the edge's log tells."`
 	Calls    callsCmd    `cmd:"" help:"Calls of late: who, where to, why, and what became of them."`
 	Ladder   ladderCmd   `cmd:"" help:"What crossed the wire for one call, and what was decided in between."`
+	Testcall testcallCmd `cmd:"" help:"Place a call as a trunk would, and hear how it goes: decision, delays, both directions' sound."`
 	Reload   reloadCmd   `cmd:"" help:"Let the edge read its configuration again."`
 
 	Plan     planCmd     `cmd:"" group:"Cutovers" help:"Hand in a port order, a cutover for it, or both, and lint them."`
@@ -81,7 +84,7 @@ An edge is named by --edge or CUTOVERCTL_EDGE, as https://host:port or by its na
 Without any of them it is http://127.0.0.1:8080. The token may also come from CUTOVERCTL_TOKEN; "sipedge token" makes one.
 
 Exit codes: 0 ok, 1 refused or failed, 2 bad command line or configuration, 3 an edge gives no answer,
-4 the token may not do this, 5 somebody else was faster or it is not the time.`
+4 the token may not do this, 5 somebody else was faster or it is not the time, 6 a test call sounded otherwise.`
 
 // streams are where a command reads and writes; tests put buffers here.
 type streams struct {
@@ -114,6 +117,7 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 		kong.Name("cutoverctl"), kong.Description(description),
 		kong.Writers(s.Out, s.Err), kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"sip_port": "5060", "sips_port": "5061", "most_calls": strconv.Itoa(maxSeries)},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
 	)
 	if err != nil {

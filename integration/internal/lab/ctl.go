@@ -19,8 +19,7 @@ func (l *Lab) Cutoverctl(args ...string) (output string, code int) {
 // CutoverctlAs is Cutoverctl by somebody with that token.
 func (l *Lab) CutoverctlAs(token string, args ...string) (output string, code int) {
 	l.T.Helper()
-	l.runs++
-	out := l.file(fmt.Sprintf("cutoverctl-%d.log", l.runs))
+	out := l.file(fmt.Sprintf("cutoverctl-%d.log", l.runs.Add(1)))
 	env := append(l.env(), fmt.Sprintf("CUTOVERCTL_EDGE=http://127.0.0.1:%d", l.ports["8080"]), "XDG_CONFIG_HOME="+l.Dir, "CUTOVERCTL_TOKEN="+token)
 	p := start(l.T, "cutoverctl "+args[0], l.Dir, out, env, slices.Concat(l.Place.Within, []string{l.binary(cutoverctl)}, args)...)
 	code, ended := p.Wait(time.Minute)

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -28,8 +29,8 @@ type Lab struct {
 	ports map[string]int // by the port that integration/lab.yaml writes
 	yaml  string
 	key   string
-	shown []string // logs to show when the test fails
-	runs  int
+	shown []string      // logs to show when the test fails
+	runs  *atomic.Int64 // files of processes so far, all views of the bench together
 }
 
 // Ports that lab.yaml writes, and what stands there.
@@ -49,7 +50,7 @@ func New(t testing.TB, edits ...Edit) *Lab {
 // NewOn is New on a Redis that is there already.
 func NewOn(t testing.TB, redis *Redis, edits ...Edit) *Lab {
 	t.Helper()
-	l := &Lab{T: t, Dir: t.TempDir(), Redis: redis, ports: map[string]int{}, key: "laboratory key of 32 bytes, fix."}
+	l := &Lab{T: t, Dir: t.TempDir(), Redis: redis, ports: map[string]int{}, key: "laboratory key of 32 bytes, fix.", runs: new(atomic.Int64)}
 	for port := range written {
 		l.ports[port] = FreePort(t)
 	}
@@ -161,8 +162,7 @@ func (l *Lab) Run(args ...string) (output string, code int) {
 // Begin runs sipedge with arguments and does not wait for it.
 func (l *Lab) Begin(args ...string) *Process {
 	l.T.Helper()
-	l.runs++
-	out := l.file(fmt.Sprintf("sipedge-%d.log", l.runs))
+	out := l.file(fmt.Sprintf("sipedge-%d.log", l.runs.Add(1)))
 	return start(l.T, "sipedge "+args[0], Root(), out, l.env(), append([]string{l.binary(sipedge)}, args...)...)
 }
 

@@ -54,8 +54,7 @@ func (l *Lab) CallAt(ip, scenario string, args ...string) *Sipp {
 // scenario went as written, and within 40 s unless args say otherwise.
 func (l *Lab) sipp(name, scenario string, port int, args ...string) *Sipp {
 	l.T.Helper()
-	l.runs++
-	base := l.file(fmt.Sprintf("%02d-%s-%s", l.runs, name, scenario))
+	base := l.file(fmt.Sprintf("%02d-%s-%s", l.runs.Add(1), name, scenario))
 	s := &Sipp{lab: l, Stats: base + ".csv", Trace: base + ".messages", Log: base + ".calls", Err: base + ".err"}
 	// SIPp looks for its control and media ports from here on, upwards.
 	aside := freePorts(l.T, 12)
