@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -113,12 +114,40 @@ func (c *checker) timing() {
 	c.positive("cutover.settle_grace", e.Cutover.SettleGrace)
 	c.shorter("cutover.guard", "cutover.lead", e.Cutover.Guard, e.Cutover.Lead, "no edge could acknowledge in time")
 	c.enum("cutover.init", e.Cutover.Init, "explicit", "auto")
+	c.testTrunk()
 	for i, w := range e.Cutover.Webhooks {
 		path := under(at("cutover.webhooks", i), "url")
 		if u, err := url.Parse(w.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 			c.mistake(path, c.show(path, w.URL)+" is not a web address", "write https://host/path")
 		}
 	}
+}
+
+// testTrunk looks at the trunk that rehearsals call as.
+func (c *checker) testTrunk() {
+	const path = "cutover.test_trunk"
+	id := c.edge.Cutover.TestTrunk
+	if id == "" {
+		return
+	}
+	for i := range c.edge.Trunks {
+		t := &c.edge.Trunks[i]
+		switch {
+		case t.ID != id:
+			continue
+		case !t.Trust.TestOverride:
+			c.mistake(path, fmt.Sprintf("trunk %s may not choose a side", id), "give it trust: { test_override: true }, or name one that has it")
+		case t.Digest != nil || t.TLSSubject != "":
+			c.mistake(path, fmt.Sprintf("trunk %s is known by a password or a certificate", id), "name one that is known by its sources alone")
+		}
+		return
+	}
+	c.mistake(path, fmt.Sprintf("there is no trunk %s", id), "name one of trunks")
+}
+
+// Admits says whether a trunk's calls may come from an address, whatever the port.
+func (t *Trunk) Admits(from netip.Addr) bool {
+	return slices.ContainsFunc(t.Sources, func(s Source) bool { return s.Prefix.Contains(from) })
 }
 
 func (c *checker) limits() {

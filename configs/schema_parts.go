@@ -39,6 +39,7 @@ type Cutover struct {
 	Guard               time.Duration `yaml:"guard"` // between the last acknowledgement and that instant
 	Init                string        `yaml:"init"`  // explicit, auto
 	PrepareTimeout      time.Duration `yaml:"prepare_timeout"`
+	TestTrunk           string        `yaml:"test_trunk"` // as which rehearsals call each side; "": they place no calls
 	SettleGrace         time.Duration `yaml:"settle_grace"`
 	RequireSecondPerson bool          `yaml:"require_second_person"`
 	Webhooks            []Webhook     `yaml:"webhooks"`

@@ -153,9 +153,9 @@ func (p *party) telling(also func(sipedge.CallLine)) func(sipedge.CallLine) {
 }
 
 // openOffice opens the desk at which people meet the fleet.
-func openOffice(cfg *configs.Edge, p *party, edge *sipedge.Edge, table *routing.Table, writer *feed.Store, bus *admin.Bus, log *slog.Logger) (*office.Office, error) {
+func openOffice(cfg *configs.Edge, p *party, edge *sipedge.Edge, table *routing.Table, writer *feed.Store, bus *admin.Bus, calls *rehearser, log *slog.Logger) (*office.Office, error) {
 	return office.New(office.Options{
-		Runner: p.Runner, Chain: p.chain, Clock: p.clock, Table: table, Log: log, World: edge.World, Bus: bus, Writer: writer,
+		Runner: p.Runner, Chain: p.chain, Clock: p.clock, Table: table, Log: log, World: edge.World, Bus: bus, Writer: writer, TestCall: calls.call,
 		SecondPerson: cfg.Cutover.RequireSecondPerson, MaxError: cfg.Clock.MaxError, SettleGrace: cfg.Cutover.SettleGrace,
 	})
 }

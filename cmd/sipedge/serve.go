@@ -142,13 +142,14 @@ func serve(ctx context.Context, cfg *configs.Edge, logTo io.Writer, h hooks) err
 		return badConfig{err}
 	}
 	r := &reloader{edge: edge, load: h.reload, log: log}
+	r.calls.cfg.Store(cfg)
 	bus := admin.NewBus()
 	writer, done, err := openWriter(cfg)
 	if err != nil {
 		return badConfig{err}
 	}
 	defer done()
-	front, err := openOffice(cfg, fleet, edge, table, writer, bus, log)
+	front, err := openOffice(cfg, fleet, edge, table, writer, bus, &r.calls, log)
 	if err != nil {
 		return badConfig{err}
 	}
@@ -269,6 +270,7 @@ type reloader struct {
 	log  *slog.Logger
 
 	tokens func([]admin.Token) error // of the admin API
+	calls  rehearser
 }
 
 // Reload implements admin.Reloader.
@@ -287,6 +289,7 @@ func (r *reloader) Reload(context.Context) error {
 		r.log.Error("reload refused, the old configuration stays", "error", err)
 		return err
 	}
+	r.calls.cfg.Store(cfg)
 	r.log.Info("reloaded", "trunks", len(cfg.Trunks), "routes", len(cfg.Routes))
 	return nil
 }

@@ -43,8 +43,9 @@ type Options struct {
 	Bus *admin.Bus
 	// Writer writes number records (nil: this edge may not).
 	Writer *feed.Store
-	// TestCall places a tagged call to one side of a number (nil: this edge places none).
-	TestCall func(context.Context, routing.PublicNumber, routing.RoutingAuthority) order.TestCall
+	// TestCall places a tagged call to one side of a number; its error says why this
+	// edge places none (nil: it never does).
+	TestCall func(context.Context, routing.PublicNumber, routing.RoutingAuthority) (order.TestCall, error)
 
 	SecondPerson  bool          // arm and rollback take two people
 	MaxError      time.Duration // of a member's clock (250 ms)

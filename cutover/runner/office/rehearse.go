@@ -232,9 +232,15 @@ func (f *Office) call(ctx context.Context, o *order.Order, p *order.Plan, s *sta
 		return
 	}
 	for _, side := range []routing.RoutingAuthority{p.Purpose.From(), p.Purpose.To()} {
-		if side != routing.AuthorityNone {
-			s.Calls = append(s.Calls, f.o.TestCall(ctx, o.Numbers[0], side))
+		if side == routing.AuthorityNone {
+			continue
 		}
+		one, err := f.o.TestCall(ctx, o.Numbers[0], side)
+		if err != nil {
+			s.Uncalled = err.Error()
+			return
+		}
+		s.Calls = append(s.Calls, one)
 	}
 }
 
