@@ -40,7 +40,8 @@ func main() {
 	calls := flag.Int("calls", 500, "two-way calls at once")
 	seconds := flag.Int("seconds", 10, "time of each measurement")
 	which := flag.String("relays", "direct,floor,sipedge,rtpengine", "which, in which order")
-	max := flag.Float64("max", 0, "fail when sipedge costs more than this times the floor, or more than rtpengine; 0 only prints")
+	max := flag.Float64("max", 0, "fail when sipedge costs more than this times the floor, or more than rtpengine, loses a packet, or adds more than -added; 0 only prints")
+	added := flag.Duration("added", time.Millisecond, "with -max: latency that sipedge may add, 99th percentile")
 	child := flag.String("child", "", "run as a relay: floor or sipedge (used by the program itself)")
 	flag.Parse()
 	if *child != "" {
@@ -49,7 +50,7 @@ func main() {
 	}
 	got := map[string]result{}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "relay\tpackets/s\tCPU us/packet\tcores\tlost\tp50 us\tp99 us\tadded p99 us")
+	fmt.Fprintln(out, "relay\tpackets/s\tCPU us/packet\tcalls/core\tcores\tlost\tp50 us\tp99 us\tadded p99 us")
 	for _, name := range strings.Split(*which, ",") {
 		if name == "rtpengine" && !installed("rtpengine") {
 			fmt.Fprintln(out, "rtpengine\tnot installed: apt-get install rtpengine-daemon")
@@ -61,11 +62,11 @@ func main() {
 			os.Exit(1)
 		}
 		got[name] = r
-		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.2f\t%d\t%d\t%d\t%d\n", name, r.rate, r.cpu, r.cores, r.lost,
+		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%s\t%.2f\t%d\t%d\t%d\t%d\n", name, r.rate, r.cpu, r.perCore(), r.cores, r.lost,
 			r.p50.Microseconds(), r.p99.Microseconds(), (r.p99 - got["direct"].p99).Microseconds())
 	}
 	out.Flush()
-	if *max > 0 && !fair(got, *max) {
+	if *max > 0 && !fair(got, *max, *added) {
 		os.Exit(1)
 	}
 }
@@ -75,8 +76,8 @@ func installed(name string) bool {
 	return err == nil
 }
 
-// fair compares what sipedge costs with the others.
-func fair(got map[string]result, limit float64) bool {
+// fair compares what sipedge costs with the others, and what it adds with none.
+func fair(got map[string]result, limit float64, added time.Duration) bool {
 	ok := true
 	mine := got["sipedge"]
 	for name, times := range map[string]float64{"floor": limit, "rtpengine": 1} {
@@ -89,7 +90,21 @@ func fair(got map[string]result, limit float64) bool {
 		fmt.Printf("sipedge lost %d packets\n", mine.lost)
 		ok = false
 	}
+	if bare, there := got["direct"]; there && mine.p99-bare.p99 > added {
+		more := mine.p99 - bare.p99
+		fmt.Printf("sipedge adds %v to one packet in a hundred; the limit is %v\n", more, added)
+		ok = false
+	}
 	return ok
+}
+
+// perCore is how many calls one core carries: each sends 100 packets a second,
+// both directions together.
+func (r *result) perCore() string {
+	if r.cpu == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f", 1e6/(100*r.cpu))
 }
 
 type result struct {
