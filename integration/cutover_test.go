@@ -33,7 +33,7 @@ type party struct {
 	count int
 }
 
-func openParty(t testing.TB, count int) *party {
+func openParty(t testing.TB, count int, more ...lab.Edit) *party {
 	p := &party{t: t, count: count}
 	tokens := fmt.Sprintf(`  tokens:
     - { name: ops-anna, role: operator, hash: "%s" }
@@ -44,6 +44,9 @@ func openParty(t testing.TB, count int) *party {
 		lab.Edit{Old: "  listen: \"127.0.0.1:8080\"\n", New: "  listen: \"127.0.0.1:8080\"\n" + tokens},
 		lab.Edit{Old: "cutover: { init: auto } # this edge may start a chain on a Redis that never had one",
 			New: "cutover: { init: explicit, lead: 2s, guard: 900ms, settle_grace: 1s }"})
+	for _, e := range more {
+		first.Edit(e.Old, e.New)
+	}
 	for i := range p.labs {
 		p.labs[i] = first
 		if i > 0 {

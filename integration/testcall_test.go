@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/speakops/sipedge/integration/internal/lab"
 	"github.com/speakops/sipedge/sipedge/testcall"
@@ -163,4 +164,25 @@ func TestTestcallWithAPassword(t *testing.T) {
 			t.Errorf("%v: exit code %d\n%s", args, code, text)
 		}
 	}
+}
+
+// A rehearsal on three edges: each calls both sides through its own listener and
+// hears itself; once a side has nobody to answer, the rehearsal fails.
+func TestRehearsalCallsBothSides(t *testing.T) {
+	t.Parallel()
+	p := openParty(t, 1, append([]lab.Edit{{Old: "settle_grace: 1s }", New: "settle_grace: 1s, test_trunk: qa }"}}, anchorEdits...)...)
+	legacy := p.labs[0].Gateway("legacy-a", "uas_echo", 6, "-rtp_echo")
+	speakops := p.labs[0].Gateway("speakops-a", "uas_echo", 3, "-rtp_echo")
+	p.does(anna, 0, 1, "plan", p.plan(time.Now().Add(2*time.Hour)))
+	p.acknowledge()
+	first := p.does(anna, 1, 0, "rehearse", "c-7")
+	if strings.Count(first, "legacy: ok") != 3 || strings.Count(first, "speakops: ok") != 3 {
+		t.Errorf("%s", first)
+	}
+	speakops.Passed()
+	second := p.does(anna, 2, 1, "rehearse", "c-7")
+	if strings.Count(second, "legacy: ok") != 3 || strings.Count(second, "speakops: ok") != 0 || !strings.Contains(second, "test call to speakops") {
+		t.Errorf("%s", second)
+	}
+	legacy.Passed()
 }
