@@ -59,6 +59,9 @@ func (m *maker) spans(batch []Call) []sdk.ReadOnlySpan {
 	return m.made
 }
 
+// errorType is the name OpenTelemetry gives to the word for what failed.
+const errorType = "error.type"
+
 func (m *maker) call(c *Call) {
 	ctx := context.Background()
 	if c.Parent != [8]byte{} {
@@ -72,6 +75,7 @@ func (m *maker) call(c *Call) {
 		m.attempt(ctx, c, &c.Attempts[i])
 	}
 	if c.Failed {
+		span.SetAttributes(attribute.String(errorType, c.Outcome))
 		span.SetStatus(codes.Error, c.Outcome)
 	}
 	if !c.Rang.IsZero() {
@@ -85,12 +89,20 @@ func (m *maker) attempt(ctx context.Context, c *Call, a *Attempt) {
 	_, span := m.tracer.Start(context.WithValue(ctx, givenKey{}, id), "INVITE",
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(a.Begun), trace.WithAttributes(
 			attribute.String(observe.KeyGateway, a.Gateway), attribute.String(observe.KeyAddress, a.Address), attribute.String(observe.KeyResult, a.Result),
-			attribute.String(observe.KeyRoute, c.Route),
+			// What the call was decided by stands at each attempt too: a query for
+			// slow gateways of one revision joins nothing.
+			attribute.String(observe.KeyCall, c.Call.String()), attribute.String(observe.KeyTrunk, c.Trunk), attribute.String(observe.KeyRoute, c.Route),
+			attribute.String(observe.KeyRoutingAuthority, c.Authority), attribute.String(observe.KeyPortingState, c.PortingState),
+			attribute.String(observe.KeyBecause, c.Because), attribute.Int64(observe.KeyRevision, int64(c.Revision)),
 		))
 	if a.Code != 0 {
 		span.SetAttributes(attribute.Int(observe.KeyCode, a.Code))
 	}
+	if !c.Rang.IsZero() && a.Gateway == c.Gateway && !c.Rang.Before(a.Begun) {
+		span.SetAttributes(attribute.Int64(observe.KeyPostDialDelay, c.Rang.Sub(a.Begun).Milliseconds()))
+	}
 	if a.Code >= 500 || a.Code == 0 {
+		span.SetAttributes(attribute.String(errorType, a.Result))
 		span.SetStatus(codes.Error, a.Result)
 	}
 	span.End(trace.WithTimestamp(a.Begun.Add(a.Took)))

@@ -163,6 +163,16 @@ func TestCallBecomesSpans(t *testing.T) {
 				if a == nil || string(a.ParentSpanId) != string(own[:]) || !strings.Contains(a.String(), `"`+gateway+`"`) || a.Kind != wire.Span_SPAN_KIND_CLIENT {
 					t.Errorf("attempt %d: %v", i, a)
 				}
+				text := a.String()
+				for _, want := range []string{`"trunk"`, `"north"`, `"because"`, `"cut"`, `"revision"`, "42", `"porting_state"`, `"route"`, `"speakops-main"`} {
+					if !strings.Contains(text, want) {
+						t.Errorf("no %s in attempt %d: %s", want, i, text)
+					}
+				}
+				// s1 was silent; s2 rang a second after it was asked.
+				if silent := strings.Contains(text, `"error.type"`); silent != (i == 0) || strings.Contains(text, `"post_dial_delay_ms"`) != (i == 1) || (i == 1) != strings.Contains(text, "int_value:1000") {
+					t.Errorf("attempt %d: %s", i, text)
+				}
 			}
 			if b.names["service.name"] != "sipedge" || b.names["service.instance.id"] != "edge-1" {
 				t.Errorf("%v", b.names)
