@@ -89,9 +89,12 @@ func (t *Tape) wanted(c *talk) bool {
 
 // passing is told of every entry that leaves the ring.
 func (t *Tape) passing(entry []byte) {
-	c := t.calls[entryCall(entry)]
-	if c == nil {
-		return
+	c := t.going
+	if call := entryCall(entry); c == nil || c.id != call {
+		if c = t.calls[call]; c == nil {
+			return
+		}
+		t.going = c
 	}
 	c.ring--
 	if c.ring == 0 {

@@ -21,6 +21,16 @@ type Tape struct {
 	taken  int
 	gone   func([]byte)
 	busy   *talk // must not be forgotten now
+	near   *talk // the last one written to: a step of a call writes several entries
+	going  *talk // the last one an entry was dropped of: they lie as they were written
+}
+
+// of is the talk of a call, nil when it has none.
+func (t *Tape) of(call id) *talk {
+	if t.near == nil || t.near.id != call {
+		t.near = t.calls[call]
+	}
+	return t.near
 }
 
 // Message is one message of a call. Raw is copied.
@@ -81,6 +91,7 @@ func (t *Tape) begin(call id, s Start) *talk {
 	}
 	c.id, c.start, c.state = call, s, Open
 	t.calls[call] = c
+	t.near = c
 	return c
 }
 
@@ -89,7 +100,7 @@ func (t *Tape) begin(call id, s Start) *talk {
 func (t *Tape) Message(call id, m *Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c := t.calls[call]; c != nil {
+	if c := t.of(call); c != nil {
 		t.message(c, m)
 	}
 }
@@ -109,7 +120,7 @@ func (t *Tape) message(c *talk, m *Message) {
 func (t *Tape) Note(call id, at time.Duration, text []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c := t.calls[call]; c != nil {
+	if c := t.of(call); c != nil {
 		clear(t.entry(c, kindNote, at, text)[atAddr:headLen])
 	}
 }
@@ -137,7 +148,7 @@ func (t *Tape) entry(c *talk, kind uint8, at time.Duration, text []byte) []byte 
 func (t *Tape) Decided(call id, d *Decided, text []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c := t.calls[call]; c != nil {
+	if c := t.of(call); c != nil {
 		c.decided = *d
 		clear(t.entry(c, kindNote, d.At, text)[atAddr:headLen])
 	}
@@ -146,7 +157,7 @@ func (t *Tape) Decided(call id, d *Decided, text []byte) {
 // Final notes the final answer of a call and tells those who follow.
 func (t *Tape) Final(call id, f *Final) {
 	t.mu.Lock()
-	c := t.calls[call]
+	c := t.of(call)
 	if c == nil {
 		t.mu.Unlock()
 		return
@@ -173,7 +184,7 @@ func (t *Tape) Final(call id, f *Final) {
 func (t *Tape) Over(call id, at time.Duration, by string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c := t.calls[call]; c != nil {
+	if c := t.of(call); c != nil {
 		c.state, c.ended, c.hungUp = Ended, at, by
 	}
 }
