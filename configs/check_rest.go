@@ -222,8 +222,8 @@ func (c *checker) telemetry() {
 		c.mistake("telemetry.otlp.sample", fmt.Sprintf("%g is not a share", t.OTLP.Sample), "write a number from 0 to 1")
 	}
 	if a := t.HEP.Address; a != "" {
-		if _, port, err := splitHostPort(a); err != nil || port == 0 {
-			c.mistake("telemetry.hep.address", c.show("telemetry.hep.address", a)+" is not host:port", "write host:port, such as homer.example.net:9060")
+		if _, port, err := splitHostPort(strings.TrimPrefix(a, "tcp://")); err != nil || port == 0 {
+			c.mistake("telemetry.hep.address", c.show("telemetry.hep.address", a)+" is not host:port", "write host:port, such as homer.example.net:9060, or tcp://host:port for a stream, which costs less")
 		}
 	}
 	if e := t.OTLP.Endpoint; e != "" {

@@ -3,6 +3,7 @@ package hep
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -118,6 +119,83 @@ func TestQueueIsBounded(t *testing.T) {
 	stop()
 	<-done
 	if st := s.Stats(); st.Sent != 0 || st.Error != "no such host" {
+		t.Errorf("%+v", st)
+	}
+}
+
+// Messages that wait leave together, whole and in order, over either family.
+func TestManyLeaveTogether(t *testing.T) {
+	for _, at := range []string{"127.0.0.1:0", "[::1]:0"} {
+		homer, err := net.ListenPacket("udp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer homer.Close()
+		s := New(Options{Address: homer.LocalAddr().String()})
+		const n = 150
+		for i := range n {
+			s.Mirror(records.CallID{1}, time.Now(), false, transport.Flow{Peer: peer4}, local4, fmt.Appendf(nil, "MESSAGE %d", i))
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { s.Run(ctx); close(done) }()
+		homer.SetReadDeadline(time.Now().Add(20 * time.Second))
+		b := make([]byte, 1<<16)
+		for i := range n {
+			size, _, err := homer.ReadFrom(b)
+			if err != nil || !strings.HasSuffix(string(b[:size]), fmt.Sprintf("MESSAGE %d", i)) {
+				t.Fatalf("packet %d over %s: %v, ends with %q", i, at, err, b[max(0, size-12):size])
+			}
+		}
+		stop()
+		<-done
+		if st := s.Stats(); st.Sent != n || st.Lost != 0 || st.Error != "" {
+			t.Errorf("%+v", st)
+		}
+	}
+}
+
+// Over a stream packets follow each other; a Homer that breaks off loses what was
+// on its way, which is counted, and calls go on.
+func TestStream(t *testing.T) {
+	homer, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer homer.Close()
+	s := New(Options{Address: "tcp://" + homer.Addr().String()})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { s.Run(ctx); close(done) }()
+	defer func() { stop(); <-done }()
+	const n = 150
+	for i := range n {
+		s.Mirror(records.CallID{1}, time.Now(), false, transport.Flow{Peer: peer4}, local4, fmt.Appendf(nil, "MESSAGE %d", i))
+	}
+	c, err := homer.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	for i := range n {
+		head := make([]byte, 6)
+		if _, err := io.ReadFull(c, head); err != nil || string(head[:4]) != "HEP3" {
+			t.Fatalf("packet %d: %q %v", i, head, err)
+		}
+		rest := make([]byte, int(be.Uint16(head[4:]))-len(head))
+		if _, err := io.ReadFull(c, rest); err != nil || !strings.HasSuffix(string(rest), fmt.Sprintf("MESSAGE %d", i)) {
+			t.Fatalf("packet %d: %v, ends with %q", i, err, rest[max(0, len(rest)-12):])
+		}
+	}
+	c.(*net.TCPConn).SetLinger(0) // a reset, so that the next write fails
+	c.Close()
+	for end := time.Now().Add(20 * time.Second); s.Stats().Lost == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%+v", s.Stats())
+		}
+		s.Mirror(records.CallID{1}, time.Now(), false, transport.Flow{Peer: peer4}, local4, []byte(invite))
+	}
+	if st := s.Stats(); st.Sent < n || st.Error == "" {
 		t.Errorf("%+v", st)
 	}
 }

@@ -5,8 +5,11 @@ import (
 	"encoding/hex"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/net/ipv4"
 
 	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/records"
@@ -15,12 +18,12 @@ import (
 
 // Options of a Sender; zero values mean the defaults in parentheses.
 type Options struct {
-	Address    string // host:port of Homer
+	Address    string // of Homer: host:port for UDP, tcp://host:port for a stream
 	Agent      uint32
 	Node       string
 	Password   string
 	QueueBytes int                                                         // packets waiting (1 MiB)
-	Dial       func(ctx context.Context, address string) (net.Conn, error) // (UDP of the kernel)
+	Dial       func(ctx context.Context, address string) (net.Conn, error) // (the kernel)
 }
 
 // Sender mirrors messages to one Homer.
@@ -46,7 +49,11 @@ func New(o Options) *Sender {
 	}
 	if o.Dial == nil {
 		o.Dial = func(ctx context.Context, address string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, "udp", address)
+			network := "udp"
+			if over, found := strings.CutPrefix(address, "tcp://"); found {
+				network, address = "tcp", over
+			}
+			return (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, network, address)
 		}
 	}
 	return &Sender{o: o, wake: make(chan struct{}, 1)}
@@ -94,13 +101,9 @@ func (s *Sender) Stats() Stats {
 
 // Run sends until ctx ends; it dials again ten seconds after a failure.
 func (s *Sender) Run(ctx context.Context) error {
-	var conn net.Conn
+	out := newLine()
+	defer func() { out.close() }()
 	var spare []byte
-	defer func() {
-		if conn != nil {
-			conn.Close()
-		}
-	}()
 	var retry time.Time
 	for {
 		select {
@@ -108,43 +111,142 @@ func (s *Sender) Run(ctx context.Context) error {
 			return nil
 		case <-s.wake:
 		}
+		pause(ctx, gather)
 		s.mu.Lock()
 		batch := s.waiting
 		s.waiting = spare[:0]
 		s.mu.Unlock()
 		spare = batch
-		if conn == nil && time.Now().After(retry) {
-			var err error
-			if conn, err = s.o.Dial(ctx, s.o.Address); err != nil {
-				retry = time.Now().Add(10 * time.Second)
+		if out.conn == nil && time.Now().After(retry) {
+			if conn, err := s.o.Dial(ctx, s.o.Address); err != nil {
+				retry = time.Now().Add(redial)
 				s.note(0, 0, err)
+			} else {
+				out.use(conn)
 			}
 		}
-		s.send(conn, batch)
+		s.send(out, batch)
+		if out.conn == nil && retry.Before(time.Now()) {
+			retry = time.Now().Add(redial)
+		}
+	}
+}
+
+// redial is the pause after Homer could not be reached, or broke off.
+const redial = 10 * time.Second
+
+// gather is how long a message waits for others to leave with.
+const gather = 5 * time.Millisecond
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 
 // send sends a batch, or counts it as lost where there is nobody to send it to.
-func (s *Sender) send(conn net.Conn, batch []byte) {
+func (s *Sender) send(out *line, batch []byte) {
 	var sent, lost uint64
 	var last error
 	for len(batch) > 0 {
-		n, payload := int(be.Uint32(batch)), int(be.Uint32(batch[4:]))
-		packet := batch[frameHead : frameHead+n]
-		batch = batch[frameHead+n:]
-		if conn == nil {
-			lost++
-			continue
+		n := 0
+		for n < len(out.room) && len(batch) > 0 {
+			size, payload := int(be.Uint32(batch)), int(be.Uint32(batch[4:]))
+			packet := batch[frameHead : frameHead+size]
+			batch = batch[frameHead+size:]
+			ladder.Redact(packet[size-payload:])
+			out.room[n].Buffers[0] = packet
+			n++
 		}
-		ladder.Redact(packet[n-payload:])
-		if _, err := conn.Write(packet); err != nil {
-			last = err // a port that is closed tells so now and then; the next one may be heard
-			lost++
-			continue
+		went, err := out.write(n)
+		sent, lost = sent+uint64(went), lost+uint64(n-went)
+		if err != nil {
+			last = err
 		}
-		sent++
 	}
 	s.note(sent, lost, last)
+}
+
+// line is the way to Homer, nil conn while there is none. The kernel takes many
+// packets in one call: of a mirrored message the call would cost the most.
+type line struct {
+	conn   net.Conn
+	many   *ipv4.PacketConn // of datagrams; nil: conn is none of the kernel's, or a stream
+	stream bool
+	room   [64]ipv4.Message
+	parts  [64][]byte
+}
+
+// patience is how long a stream may be at one batch before it is given up: a
+// Homer that stopped reading must not hold what waits for the next one.
+const patience = 2 * time.Second
+
+// pour is write for a stream: one that fails is closed, since nobody knows where
+// in a packet it ended.
+func (l *line) pour(n int) (went int, err error) {
+	for i := range n {
+		l.parts[i] = l.room[i].Buffers[0]
+	}
+	all := net.Buffers(l.parts[:n])
+	_ = l.conn.SetWriteDeadline(time.Now().Add(patience))
+	if _, err = all.WriteTo(l.conn); err != nil {
+		_ = l.conn.Close()
+		l.conn = nil
+		return 0, err
+	}
+	return n, nil
+}
+
+func newLine() *line {
+	l := new(line)
+	for i := range l.room {
+		l.room[i].Buffers = make([][]byte, 1)
+	}
+	return l
+}
+
+func (l *line) use(c net.Conn) {
+	_, l.stream = c.(*net.TCPConn)
+	l.conn, l.many = c, nil
+	if udp, ok := c.(*net.UDPConn); ok {
+		l.many = ipv4.NewPacketConn(udp) // IPv6 too: no option of either family is used
+	}
+}
+
+func (l *line) close() {
+	if l.conn != nil {
+		l.conn.Close()
+	}
+}
+
+// write sends the first n packets in room and says how many went. A port that is
+// closed tells so now and then, and costs the packet it tells it at; the next one
+// may be heard.
+func (l *line) write(n int) (went int, last error) {
+	switch {
+	case l.conn == nil:
+		return 0, nil
+	case l.stream:
+		return l.pour(n)
+	}
+	for at := 0; at < n; {
+		k, err := 1, error(nil)
+		if l.many != nil {
+			k, err = l.many.WriteBatch(l.room[at:n], 0)
+		} else {
+			_, err = l.conn.Write(l.room[at].Buffers[0])
+		}
+		if err != nil {
+			last, k = err, 1
+		} else {
+			went += k
+		}
+		at += max(1, k)
+	}
+	return went, last
 }
 
 func (s *Sender) note(sent, lost uint64, err error) {
