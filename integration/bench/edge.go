@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/speakops/sipedge/integration/bench/site"
@@ -31,8 +32,9 @@ func (t *transports) Run(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// one starts an edge, warms it up and drives one load.
-func (b *bench) one(ctx context.Context, sys site.System, l site.Load) (site.Rung, error) {
+// one starts an edge, warms it up and drives one load, and meanwhile does what is
+// to be done beside it.
+func (b *bench) one(ctx context.Context, sys site.System, l site.Load, beside ...func()) (site.Rung, error) {
 	note("%s: %s", sys.Name, sys.Note)
 	r, err := b.Start(ctx, sys)
 	if err != nil {
@@ -43,6 +45,11 @@ func (b *bench) one(ctx context.Context, sys site.System, l site.Load) (site.Run
 	warm.Rate, warm.Calls, warm.Probes = min(l.Rate, 500), min(l.Rate, 1000), 0
 	if _, err := r.Drive(ctx, warm); err != nil {
 		return site.Rung{}, err
+	}
+	var others sync.WaitGroup
+	defer others.Wait()
+	for _, f := range beside {
+		others.Go(f)
 	}
 	rung, err := r.Drive(ctx, l)
 	note("%s", line(rung))

@@ -3,53 +3,169 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/speakops/sipedge/integration/bench/site"
+	"github.com/speakops/sipedge/sipedge/admin"
 )
 
 type telemetry struct {
-	Rate   int           `default:"2000" help:"Calls per second."`
-	For    time.Duration `default:"8s" help:"Length of a turn."`
-	Rounds int           `default:"3" help:"Turns of each."`
-	Bound  float64       `default:"10" help:"Percent that all of it may cost; 0: no bound."`
+	Rate    int           `default:"2000" help:"Calls per second."`
+	For     time.Duration `default:"8s" help:"Length of a turn."`
+	Rounds  int           `default:"3" help:"Turns of each."`
+	Bound   float64       `default:"10" help:"Percent that all of it may cost; 0: no bound."`
+	Each    bool          `help:"Also each part by itself."`
+	Profile string        `type:"path" help:"Folder for a CPU profile of each turn of the last round."`
 }
 
-// Run compares an edge that records, logs, traces and mirrors everything with
-// one that does none of it, turn by turn.
+// part is one thing an edge does for those who look at it.
+type part struct {
+	name, off, on string
+	apart         bool // not in "all": it does what another part does
+}
+
+// parts are all of them, as YAML below telemetry. Records are written in every
+// turn: they are evidence, not telemetry. Nobody listens for traces: a backend that
+// is down must cost no more.
+func parts(homer string) []part {
+	return []part{
+		{name: "log", off: "log: { level: warn, format: json }", on: "log: { level: info, format: json }"},
+		{name: "metrics", off: "prometheus: false", on: "prometheus: true"},
+		{name: "ladders", off: "ladders: { memory: 0 }"},
+		{name: "traces", on: `otlp: { endpoint: "http://127.0.0.1:9", sample: 0.01 }`},
+		{name: "homer", on: fmt.Sprintf("hep: { address: %q }", homer)},
+	}
+}
+
+// config is the telemetry of an edge that does what is named, or "all".
+func config(all []part, name string) string {
+	var b strings.Builder
+	b.WriteString("telemetry:\n")
+	for _, p := range all {
+		text := p.off
+		if name == p.name || name == "all" && !p.apart {
+			text = p.on
+		}
+		if text != "" {
+			b.WriteString("  " + text + "\n")
+		}
+	}
+	return b.String()
+}
+
+// Run compares an edge that logs, traces, mirrors and keeps everything with one
+// that does none of it, turn by turn.
 func (t *telemetry) Run(ctx context.Context, b *bench) error {
-	sink, err := net.ListenPacket("udp", "127.0.0.1:0") // a Homer that reads nothing
+	homer, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	defer sink.Close()
-	// Nobody listens for traces: a backend that is down must cost no more.
-	on := fmt.Sprintf("telemetry:\n  log: { level: info, format: json }\n  prometheus: true\n  otlp: { endpoint: \"http://127.0.0.1:9\", sample: 0.01 }\n  hep: { address: %q }\n", sink.LocalAddr())
-	off := "telemetry:\n  log: { level: error, format: json }\n  prometheus: false\n  ladders: { memory: 0 }\nrecords: { decisions: none, cdr: none }\n"
+	defer homer.Close()
+	go swallow(homer)
+	datagrams, err := net.ListenPacket("udp4", "127.0.0.1:0") // never read
+	if err != nil {
+		return err
+	}
+	defer datagrams.Close()
+	all := parts("tcp://" + homer.Addr().String())
+	turns := []string{"off", "all"}
+	if t.Each {
+		all = append(all, part{name: "homer_udp", on: fmt.Sprintf("hep: { address: %q }", datagrams.LocalAddr()), apart: true})
+		for _, p := range all {
+			turns = append(turns, p.name)
+		}
+	}
 	costs := map[string][]float64{}
-	turns := []string{"off", "on"}
-	for range t.Rounds {
-		for _, name := range turns {
-			extra := map[string]string{"off": off, "on": on}[name]
-			rung, err := b.one(ctx, site.Edge("edge-"+name, "telemetry "+name, b.edge, site.Settings{Extra: extra}),
-				site.Load{Rate: t.Rate, Calls: int(t.For.Seconds() * float64(t.Rate)), Hold: 50 * time.Millisecond})
-			if err == nil && rung.Failed > rung.Calls/100 {
-				err = fmt.Errorf("telemetry %s: %d of %d calls failed: this measures nothing", name, rung.Failed, rung.Calls)
-			}
+	for round := range t.Rounds {
+		for _, name := range slices.Clone(turns) {
+			cost, err := t.turn(ctx, b, name, config(all, name), round == t.Rounds-1)
 			if err != nil {
 				return err
 			}
-			costs[name] = append(costs[name], rung.XGen())
+			costs[name] = append(costs[name], cost)
 		}
 		slices.Reverse(turns) // whoever goes first has the cooler machine
 	}
-	mid := func(v []float64) float64 { slices.Sort(v); return v[len(v)/2] }
-	more := 100 * (mid(costs["on"])/mid(costs["off"]) - 1)
-	fmt.Printf("x_gen: off %.3f, on %.3f: %+.1f %%\n", mid(costs["off"]), mid(costs["on"]), more)
-	if t.Bound > 0 && more > t.Bound {
-		return fmt.Errorf("all telemetry costs %.1f %% CPU a call, more than %.0f", more, t.Bound)
+	more := map[string]float64{}
+	for name, list := range costs {
+		slices.Sort(list)
+		slices.Sort(costs["off"])
+		more[name] = 100 * (list[len(list)/2]/costs["off"][len(list)/2] - 1)
+	}
+	for _, p := range append(all, part{name: "all"}) {
+		if list := costs[p.name]; list != nil {
+			fmt.Printf("%-9s x_gen %.3f, off %.3f: %+.1f %%\n", p.name, list[len(list)/2], costs["off"][len(list)/2], more[p.name])
+		}
+	}
+	if t.Bound > 0 && more["all"] > t.Bound {
+		return fmt.Errorf("all telemetry costs %.1f %% CPU a call, more than %.0f", more["all"], t.Bound)
 	}
 	return nil
+}
+
+// swallow is a Homer that reads and forgets. It works in the bench's own process,
+// whose time nobody counts.
+func swallow(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close()
+		}()
+	}
+}
+
+// turn is one edge under load: its CPU over the generators'.
+func (t *telemetry) turn(ctx context.Context, b *bench, name, extra string, profiled bool) (float64, error) {
+	set := site.Settings{Extra: extra}
+	var beside []func()
+	if t.Profile != "" && profiled {
+		set.Operator = admin.NewToken()
+		beside = append(beside, func() { t.profile(ctx, b, name, set.Operator) })
+	}
+	rung, err := b.one(ctx, site.Edge("edge-"+name, "telemetry "+name, b.edge, set),
+		site.Load{Rate: t.Rate, Calls: int(t.For.Seconds() * float64(t.Rate)), Hold: 50 * time.Millisecond}, beside...)
+	if err == nil && rung.Failed > rung.Calls/100 {
+		err = fmt.Errorf("telemetry %s: %d of %d calls failed: this measures nothing", name, rung.Failed, rung.Calls)
+	}
+	return rung.XGen(), err
+}
+
+// profile takes a CPU profile of the edge's turn by way of its admin listener.
+func (t *telemetry) profile(ctx context.Context, b *bench, name, token string) {
+	url := fmt.Sprintf("http://127.0.0.1:%d/debug/pprof/profile?seconds=%d", b.Admin, max(1, int(t.For.Seconds())-1))
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err == nil {
+		req.Header.Set("Authorization", "Bearer "+token)
+		err = save(req, filepath.Join(t.Profile, name+".pprof"))
+	}
+	if err != nil {
+		note("no profile: %v", err)
+	}
+}
+
+func save(req *http.Request, file string) error {
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", resp.Status, body)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, body, 0o644)
 }

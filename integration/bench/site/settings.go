@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/speakops/sipedge/sipedge/admin"
 )
 
 // write makes the edge's configuration. The load comes from 127.0.0.1; further
@@ -56,8 +58,11 @@ routes:
 	fmt.Fprintf(&b, `limits:
   per_number: { cps: 0, concurrent: 0 }
   overload: { max_inflight: 200000, target_queue_delay: %v }
-admin: { listen: "%s" }
-`, cmp.Or(set.QueueDelay, 200*time.Millisecond), addr(s.Admin))
+`, cmp.Or(set.QueueDelay, 200*time.Millisecond))
+	fmt.Fprintf(&b, "admin:\n  listen: %q\n", addr(s.Admin))
+	if set.Operator != "" {
+		fmt.Fprintf(&b, "  tokens: [ { name: bench, role: operator, hash: %q } ]\n", admin.Hash(set.Operator))
+	}
 	if !strings.Contains(set.Extra, "telemetry:") {
 		b.WriteString("telemetry: { log: { level: warn, format: json } }\n")
 	}

@@ -53,6 +53,7 @@ type Settings struct {
 	Gateways   int           // further gateways, on a route nobody takes
 	Extra      string        // YAML of further top-level sections
 	QueueDelay time.Duration // target_queue_delay of overload control; 0: so long that it never interferes
+	Operator   string        // token that the admin listener lets in, "" for none
 	Env        []string
 }
 
