@@ -10,11 +10,12 @@ import (
 
 // The disk of an edge is full in the middle of its calls: records, journals and
 // snapshots alike have no room. No call notices; the edge says so, stays ready,
-// and once there is room every line that waited is written.
+// and once there is room every line that waited is written. The streams in Redis
+// have had them all along.
 func TestFullDiskStopsNoCall(t *testing.T) {
 	t.Parallel()
 	const calls = 150
-	l := lab.New(t)
+	l := lab.New(t, lab.Edit{Old: "admin:\n", New: "records: { redis_stream: true }\n\nadmin:\n"})
 	l.Import()
 	edge := l.ServeOnDisk("edge", 8<<20)
 	gateway := l.Gateway("legacy-a", "uas_answered", 2*calls)
@@ -41,6 +42,13 @@ func TestFullDiskStopsNoCall(t *testing.T) {
 	}
 	if lost := edge.Metric("sipedge_records_lost_total"); lost != 0 {
 		t.Errorf("%v records found no room in memory, which was nearly empty", lost)
+	}
+	rdb := l.Redis.Client()
+	defer rdb.Close()
+	for _, name := range []string{"decisions", "cdr"} {
+		lab.Until(t, 10*time.Second, "all "+name+" in the Redis stream", func() bool {
+			return rdb.XLen(t.Context(), "lab:records:"+name).Val() == 2*calls
+		})
 	}
 	text := edge.Text()
 	for _, said := range []string{"records cannot be written", "records are written again"} {
