@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/icholy/digest"
+
 	"github.com/speakops/sipedge/integration/internal/lab"
 )
 
@@ -32,6 +34,10 @@ var special = []struct{ name, record string }{
 	{"half", "legacy,draft,,,"},
 	{"held_back", "legacy,jeopardy,,,"},
 	{"forced", "legacy,draft,,,"},
+	{"codec", "legacy,draft,,,"},
+	{"comes_back", "legacy,draft,,,"},
+	{"twice", "legacy,draft,,,"},
+	{"too_many_streams", "legacy,draft,,,"},
 }
 
 // numberOf is the number of a special record.
@@ -97,6 +103,8 @@ func failures(s *stage) (all []failure) {
 	s.codes[numberOf("rings")], s.codes[numberOf("cancelled")], s.codes[numberOf("only_100")] = "180 Ringing", "180 Ringing", "100 Trying"
 	s.codes[numberOf("crowded")], s.codes[numberOf("limited")] = "180 Ringing", "180 Ringing"
 	s.codes[numberOf("half")] = ""
+	s.codes[numberOf("codec")] = "488 Not Acceptable Here\r\nWarning: 305 gateway \"Incompatible media format: opus\""
+	s.codes[numberOf("twice")] = "180 Ringing"
 	ways(add)
 	numbersGoneWrong(add)
 	atTheDoor(add)
@@ -118,7 +126,8 @@ func ways(add adder) {
 	add("no process listens on the gateway's port", plain("closed_port"), "gateway closed-port", of(numberOf("closed_port"))...)
 	add("the gateway refuses TCP connections", plain("tcp_refused"), "gateway tcp-refuses could not be reached", of(numberOf("tcp_refused"))...)
 	add("the gateway's TLS certificate is nobody's", plain("tls_stranger"), "gateway tls-stranger could not be reached", of(numberOf("tls_stranger"))...)
-	add("the gateway's name does not resolve", plain("no_such_name"), "gateways_failed", of(numberOf("no_such_name"))...)
+	add("the gateway knows none of the codecs that were offered", plain("codec"), "Incompatible media format: opus", of(numberOf("codec"))...)
+	add("the gateway's name does not resolve", plain("no_such_name"), "gateway no-such-name has no address: ", of(numberOf("no_such_name"))...)
 	add("the other side's gateways are dead; no call crosses over", plain("dark_side"), "said nothing; gateway speakops-", of(numberOf("dark_side"))...)
 	add("a test call was forced to the other side and found it dead", func(s *stage) {
 		s.call("127.0.0.1", numberOf("forced"), "X-SpeakOps-Route: speakops\r\n")
@@ -158,7 +167,7 @@ func numbersGoneWrong(add adder) {
 	add("an emergency number", call("911"), "an emergency number was dialled", "calls", "--because", "emergency_number")
 	for i, dialled := range []string{"alice", "12", "*98", "+", "++12025550143", "12025550143x", "+1202555014312345678"} {
 		from := fmt.Sprintf("127.0.1.%d", i+1)
-		add("what is dialled is no number: "+dialled, func(s *stage) { s.call(from, dialled) }, "names no public number", "calls", "--because", "not_a_number")
+		add("what is dialled is no number: "+dialled, func(s *stage) { s.call(from, dialled) }, fmt.Sprintf("dialled: %q", dialled), "calls", "--because", "not_a_number")
 	}
 	add("a national number on a trunk without a country: read as an international one", func(s *stage) { s.call("127.0.0.13", "2025550143") }, "+2025550143", "calls", "--trunk", "foreign")
 	add("a port in jeopardy, and its gateways are dead", call(numberOf("held_back")), "port_suspended", of(numberOf("held_back"))...)
@@ -186,16 +195,52 @@ func atTheDoor(add adder) {
 		time.Sleep(200 * time.Millisecond)
 	}, "too many calls to this number", "calls", "--number", numberOf("crowded"), "--because", "number_limit")
 	for _, c := range []struct{ what, line, more, from string }{
-		{"the call came here before: its Vias loop", "Loop", "loop", "127.0.3.1"},
-		{"a route that this edge did not give out", "Preloaded Route Refused", "Route: <sip:192.0.2.77;lr>\r\n", "127.0.3.2"},
-		{"an extension that no proxy here knows", "Bad Extension", "Proxy-Require: teleport\r\n", "127.0.3.3"},
+		{"a route that this edge did not give out", "did not give out; an outbound-proxy setting may name this edge only: <sip:192.0.2.77;lr>", "Route: <sip:192.0.2.77;lr>\r\n", "127.0.3.2"},
+		{"an extension that no proxy here knows", "Bad Extension: teleport", "Proxy-Require: teleport\r\n", "127.0.3.3"},
 		{"no breadth is left", "Max-Breadth", "Max-Breadth: 0\r\n", "127.0.3.4"},
 	} {
-		if c.more == "loop" {
-			continue // told by two edges that send to each other; the ladders of integration/ladder show it
-		}
 		add(c.what, func(s *stage) { s.call(c.from, numberOf("half"), c.more) }, c.line, "calls", "--state", "refused", "--limit", "1000")
 	}
+	add("the legacy side sends the call back to this edge", func(s *stage) { s.call("127.0.0.1", numberOf("comes_back")) }, "its Vias show a loop", "calls", "--because", "loop_detected", "--limit", "1000")
+	all := []string{"calls", "--state", "refused", "--limit", "1000"}
+	add("the same INVITE on two ways", func(s *stage) {
+		p, id := s.caller("127.0.3.5"), lab.Serial()
+		invite := p.Request("INVITE", numberOf("twice"), id, "")
+		p.Send(invite)
+		p.Final("SIP/2.0 18", 2*time.Second)
+		p.Send(strings.Replace(invite, "branch=z9hG4bK", "branch=z9hG4bKother", 1))
+		p.Final("SIP/2.0 482", 2*time.Second)
+	}, "the same request came on two ways", all...)
+	add("a wrong password", func(s *stage) {
+		p, id := s.caller("127.0.0.14"), lab.Serial()
+		p.Send(p.Request("INVITE", numberOf("half"), id, ""))
+		_, asked := p.Final(id, 5*time.Second)
+		p.Send(p.Ack(asked))
+		challenge, err := digest.ParseChallenge(lab.Header(asked, "Proxy-Authenticate"))
+		if err != nil {
+			s.t.Errorf("no challenge in %q: %v", asked, err)
+			return
+		}
+		c, err := digest.Digest(challenge, digest.Options{Method: "INVITE", URI: "sip:" + numberOf("half") + "@127.0.0.1", Username: "acme", Password: "a guess", Count: 1})
+		if err != nil {
+			s.t.Error(err)
+			return
+		}
+		again := lab.Serial()
+		p.Send(p.Request("INVITE", numberOf("half"), again, "Proxy-Authorization: "+c.String()+"\r\n"))
+		p.Final(again, 5*time.Second)
+	}, "the trunk's user name or password is wrong", all...)
+	add("somebody who is no trunk", func(s *stage) {
+		p := s.caller("127.128.0.1")
+		p.Send(p.Request("INVITE", numberOf("half"), lab.Serial(), ""))
+	}, "127.128.0.1", "limits")
+	const media = "v=0\r\no=- 1 1 IN IP4 127.0.0.15\r\ns=-\r\nc=IN IP4 127.0.0.15\r\nt=0 0\r\n"
+	add("the SDP of an anchored call cannot be read", func(s *stage) {
+		s.offer("127.0.0.15", numberOf("half"), "no sdp at all\r\n")
+	}, "does not begin with v=", "calls", "--because", "sdp_refused")
+	add("no media ports are left", func(s *stage) {
+		s.offer("127.0.0.15", numberOf("too_many_streams"), media+strings.Repeat("m=audio 40000 RTP/AVP 0\r\n", 6))
+	}, "no media ports are left", "calls", "--because", "media_ports")
 }
 
 const plainInvite = "INVITE sip:{number}@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP {local};rport;branch=z9hG4bK{id}\nMax-Forwards: 70\nFrom: <sip:a@127.0.0.1>;tag=1\n" +
@@ -205,7 +250,7 @@ const plainInvite = "INVITE sip:{number}@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP {lo
 func malformed(add adder) {
 	for i, c := range []struct{ what, old, new, line string }{
 		{"no hops are left", "Max-Forwards: 70", "Max-Forwards: 0", "Too Many Hops"},
-		{"a scheme nobody knows", "INVITE sip:{number}@127.0.0.1", "INVITE gopher:x", "Unsupported URI Scheme"},
+		{"a scheme nobody knows", "INVITE sip:{number}@127.0.0.1", "INVITE gopher:x", "Unsupported URI Scheme: gopher"},
 		{"two From headers", "From:", "From: <sip:z@127.0.0.1>;tag=2\nFrom:", "From is given twice"},
 		{"two Call-IDs", "Call-ID: {id}", "Call-ID: {id}\nCall-ID: other", "Call-ID is given twice"},
 		{"no CSeq", "CSeq: 1 INVITE\n", "", "CSeq is missing"},
@@ -231,11 +276,16 @@ func insideDialogs(add adder) {
 	for i, method := range []string{"BYE", "INFO", "UPDATE", "REFER", "INVITE"} {
 		from := fmt.Sprintf("127.0.5.%d", i+1)
 		text := strings.NewReplacer("INVITE", method, "To: <sip:b@127.0.0.1>", "To: <sip:b@127.0.0.1>;tag=2", "{number}", numberOf("half")).Replace(plainInvite)
-		add(method+" in a dialog that is not ours", func(s *stage) { s.raw(from, text) }, "Call/Transaction Does Not Exist", "calls", "--state", "refused", "--code", "481")
+		add(method+" in a dialog that is not ours", func(s *stage) { s.raw(from, text) }, "none of its Routes is a token of this edge", "calls", "--state", "refused", "--code", "481")
 	}
+	add("BYE with a token that is sealed with another key", func(s *stage) {
+		token := strings.Repeat("A1b2C3d4", 12)
+		s.raw("127.0.5.9", strings.NewReplacer("INVITE", "BYE", "To: <sip:b@127.0.0.1>", "To: <sip:b@127.0.0.1>;tag=2", "{number}", numberOf("half"),
+			"Contact:", fmt.Sprintf("Route: <sip:%s@127.0.0.1:%d;lr>\nContact:", token, s.l.Port("5060"))).Replace(plainInvite))
+	}, "sealed with a key this edge does not have", "calls", "--state", "refused", "--code", "481")
 	for i, method := range []string{"REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE"} {
 		from := fmt.Sprintf("127.0.6.%d", i+1)
 		text := strings.NewReplacer("INVITE", method, "{number}", numberOf("half")).Replace(plainInvite)
-		add(method+", which this edge does not serve", func(s *stage) { s.raw(from, text) }, "Method Not Allowed", "calls", "--state", "refused", "--code", "405")
+		add(method+", which this edge does not serve", func(s *stage) { s.raw(from, text) }, "Method Not Allowed: "+method, "calls", "--state", "refused", "--code", "405")
 	}
 }

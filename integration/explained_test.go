@@ -54,6 +54,16 @@ func (s *stage) call(from, number string, more ...string) {
 	}
 }
 
+// offer places a call with SDP.
+func (s *stage) offer(from, number, sdp string) {
+	p, id := s.caller(from), lab.Serial()
+	invite, _ := strings.CutSuffix(p.Request("INVITE", number, id, "Content-Type: application/sdp\r\n"), "Content-Length: 0\r\n\r\n")
+	p.Send(fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", invite, len(sdp), sdp))
+	if _, answer := p.Final(id, 12*time.Second); answer != "" {
+		p.Send(p.Ack(answer))
+	}
+}
+
 // raw sends a message as it is written; {id}, {local} and {number} are filled in.
 func (s *stage) raw(from, text string) {
 	p := s.caller(from)
@@ -80,6 +90,10 @@ func (s *stage) answer(request string) string {
 		return ""
 	}
 	number, _, _ := strings.Cut(strings.TrimPrefix(request, "INVITE sip:"), "@")
+	if number == numberOf("comes_back") { // as by a provider that routes the number here
+		line, rest, _ := strings.Cut(request, "\r\n")
+		return line + "\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK" + lab.Serial() + "\r\n" + rest
+	}
 	s.mu.Lock()
 	status := s.codes[number]
 	s.mu.Unlock()
@@ -102,6 +116,17 @@ const explainedTrunks = `  - id: small
   - id: foreign
     profile: generic
     sources: [ "127.0.0.13/32" ]
+  - id: locked
+    profile: generic
+    sources: [ "127.0.0.14/32" ]
+    default_country: US
+    digest: { username: acme, password: "file:{password}" }
+  - id: anchored
+    profile: generic
+    sources: [ "127.0.0.15/32" ]
+    default_country: US
+    media: anchor
+    limits: { concurrent: 2 }
 
 `
 
@@ -129,8 +154,14 @@ func newStage(t *testing.T) *stage {
 	ca := newCA(t)
 	cert, key := ca.issue(t, t.TempDir(), "edge.example.com")
 	stranger := tlsStranger(t)
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("a word nobody says"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.l = lab.New(t,
-		lab.Edit{Old: "# No probes:", New: explainedTrunks + "# No probes:"},
+		lab.Edit{Old: "# No probes:", New: strings.ReplaceAll(explainedTrunks, "{password}", password) + "# No probes:"},
+		lab.Edit{Old: `sources: [ "127.0.0.0/8" ]`, New: `sources: [ "127.0.0.0/9" ]`}, // who comes from above is nobody's trunk
+		lab.Edit{Old: "admin:\n", New: "numbers: { max_staleness: 8s }\nmedia: { address: \"127.0.0.1\", ports: 32700-32707 }\n\nadmin:\n"},
 		lab.Edit{Old: "defaults: {", New: strings.NewReplacer("{closed}", fmt.Sprint(closed), "{tls}", fmt.Sprint(stranger)).Replace(explainedRoutes) + "defaults: {"},
 		lab.Edit{Old: "per_number: { cps: 0, concurrent: 0 }", New: "per_number: { cps: 0, concurrent: 3 }"},
 		lab.Edit{Old: `    - { name: tcp,`, New: fmt.Sprintf("    - { name: tls, transport: tls, address: \"127.0.0.1:%d\", cert: %q, key: \"file:%s\" }\n    - { name: tcp,", lab.FreePort(t), cert, key)},
@@ -191,6 +222,7 @@ func TestEveryFailureIsExplained(t *testing.T) {
 	for _, f := range all {
 		s.tells(t, f, &table)
 	}
+	s.withAStaleTable(t, &table)
 	s.whileDraining(t, &table)
 	s.withoutNumbers(t, &table)
 	file := filepath.Join(lab.Root(), "integration", "testdata", "explained.md")
@@ -262,6 +294,18 @@ func settled(line string) string {
 		line = u.form.ReplaceAllString(line, u.text)
 	}
 	return strings.ReplaceAll(strings.TrimSpace(line), "|", "/")
+}
+
+// withAStaleTable pauses Redis for longer than the table may be old.
+func (s *stage) withAStaleTable(t *testing.T, table *strings.Builder) {
+	s.l.Redis.Signal(syscall.SIGSTOP)
+	defer s.l.Redis.Signal(syscall.SIGCONT)
+	defer clear(s.said) // what comes is another time
+	lab.Until(t, 20*time.Second, "the table to be stale", func() bool { return s.e.Metric("sipedge_table_age_seconds") > 9 })
+	s.call("127.0.0.1", "+12025580003")
+	s.tells(t, failure{what: "a number that is not in the table, and Redis is away for longer than numbers.max_staleness", ask: of("+12025580003"), line: "the table is too old to be sure"}, table)
+	s.tells(t, failure{what: "the same, asked of the edge", ask: []string{"status"}, line: "Redis has not confirmed the table for"}, table)
+	s.tells(t, failure{what: "the same, asked of the decision", ask: []string{"explain", "+12025580003"}, line: "because=table_stale"}, table)
 }
 
 // whileDraining stops the edge while a call rings: new ones are refused, and the

@@ -125,7 +125,8 @@ func (e *Edge) logDecision(inv *invite, because routing.Because, outcome string,
 		attrs = append(attrs, slog.String("route", string(d.Route.ID)))
 	}
 	if inv.trace.context.Valid() {
-		attrs = append(attrs, slog.String(observe.KeyTraceID, hex.EncodeToString(inv.trace.context.Trace[:])))
+		c := &inv.trace.context
+		attrs = append(attrs, slog.String(observe.KeyTraceID, hex.EncodeToString(c.Trace[:])), slog.String(observe.KeySpanID, hex.EncodeToString(c.Span[:])))
 	}
 	if left > 0 {
 		attrs = append(attrs, slog.Uint64(observe.KeySuppressed, left))
@@ -276,23 +277,44 @@ func (e *Edge) endElsewhere(s *shard, p *passage, m *message.Message, alone *anc
 
 // recordTurnedAway writes the decision record of an INVITE that was refused
 // before it was decided; how many a second is bounded, the rest are counted only.
-func (s *shard) recordTurnedAway(f transport.Flow, m *message.Message, t *trunk, o profile.Outcome, because routing.Because, code int) {
+func (s *shard) recordTurnedAway(f transport.Flow, m *message.Message, t *trunk, outcome string, because routing.Because, code int) {
 	e := s.edge
+	s.noted = true
 	if e.parts.Decisions == nil || !s.turned.allow(s.at) {
 		return
 	}
-	asked, _ := s.asked(m, t)
 	r := records.Decision{
 		At: e.wall(s.at), Call: e.newCallID(), SIPCallID: m.CallID, Branch: m.Via.Branch,
 		Source: f.Peer, Transport: f.Proto.String(), Listener: e.world.Load().listeners[f.Listener].name,
-		Trunk: t.id, PublicNumber: asked.To, Caller: asked.From, Because: because, Outcome: o.String(), Code: code,
+		Interval: e.clock.Now(), Because: because, Outcome: outcome, Code: code,
 	}
-	if asked.To == 0 {
+	if t != nil {
+		asked, _ := s.asked(m, t)
+		r.Trunk, r.PublicNumber, r.Caller = t.id, asked.To, asked.From
+	}
+	if r.PublicNumber == 0 {
 		r.Dialled = m.Target.User
 	}
 	s.lines = e.parts.Encoder.AppendDecision(s.lines[:0], &r)
 	e.parts.Decisions.Append(s.lines)
 }
+
+// recordFault writes the decision record of an INVITE that could not be served as
+// it is: malformed, merged, with a Route of somebody else. A question for a
+// password is no decision.
+func (s *shard) recordFault(f transport.Flow, m *message.Message, code int) {
+	if s.noted || m.Method != message.INVITE || m.ToTag != nil || code < 400 || code == 401 || code == 407 || s.call != (callID{}) {
+		return
+	}
+	because := s.because
+	if because == "" {
+		because = becauseFault
+	}
+	s.recordTurnedAway(f, m, s.edge.world.Load().trunkOf(f, s.edge.namesOf(f)), refusedOutcome, because, code)
+}
+
+// refusedOutcome is the outcome of a request that is no call.
+const refusedOutcome = "refused"
 
 // turnedAway counts a refusal before the decision.
 func (e *Edge) turnedAway(t *trunk, o profile.Outcome, because routing.Because) {

@@ -64,7 +64,7 @@ func (s *shard) answerBody(a *anchor, from quality.End, m *message.Message, coun
 		}
 		b, err := s.offerBody(a, from, m, true)
 		if err != nil {
-			s.edge.mediaRefused(a, from, err)
+			s.mediaRefused(a, from, err)
 			return s.plainBody(a, from, m)
 		}
 		return b
@@ -73,7 +73,7 @@ func (s *shard) answerBody(a *anchor, from quality.End, m *message.Message, coun
 		return a.session.Answer(from, m.Status >= 200, up && m.Status >= 200, body, dst)
 	})
 	if err != nil {
-		s.edge.mediaRefused(a, from, err)
+		s.mediaRefused(a, from, err)
 	}
 	return b
 }
@@ -137,12 +137,12 @@ func (s *shard) bodyInside(a *anchor, from quality.End, m *message.Message, p *p
 			return a.session.Answer(from, m.Method == message.ACK, up, body, dst)
 		})
 		if err != nil {
-			s.edge.mediaRefused(a, from, err)
+			s.mediaRefused(a, from, err)
 		}
 		s.keepMedia(a)
 	case m.Method == message.INVITE, m.Method == message.UPDATE, m.Method == message.PRACK:
 		if p.body, err = s.offerBody(a, from, m, false); err != nil {
-			s.edge.mediaRefused(a, from, err)
+			s.mediaRefused(a, from, err)
 			return s.noMedia(err)
 		}
 	default:

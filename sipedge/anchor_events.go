@@ -28,7 +28,8 @@ var notAcceptable = profile.Answer{Code: 488, Reason: "Not Acceptable Here", Cau
 
 // refuseMedia ends a call whose media cannot be carried.
 func (s *shard) refuseMedia(inv *invite, err error) {
-	s.edge.mediaRefused(inv.media, quality.Caller, err)
+	s.mediaRefused(inv.media, quality.Caller, err)
+	inv.mediaWhy = err.Error()
 	if lackOfPorts(err) {
 		inv.outcome, inv.refused = profile.RetryElsewhere, becauseMediaPorts
 		return
@@ -56,6 +57,12 @@ func (s *shard) noMedia(err error) (code int, reason string) {
 		return 500, "No Media Ports"
 	}
 	return notAcceptable.Code, notAcceptable.Reason
+}
+
+// mediaRefused is the edge's, and says it in the ladder of the call in hand.
+func (s *shard) mediaRefused(a *anchor, from quality.End, err error) {
+	s.note("SDP of the ", from.String(), " refused: ", err.Error())
+	s.edge.mediaRefused(a, from, err)
 }
 
 // mediaRefused says what was wrong with an end's SDP, or that ports ran out,

@@ -138,7 +138,7 @@ func (s *shard) outward(inv *invite, m *message.Message, l *leg, out int, dst []
 	if inv.media != nil {
 		body, err := s.offerBody(inv.media, quality.Caller, m, false)
 		if err != nil { // it was carried once; a gateway of another family may find no ports
-			s.edge.mediaRefused(inv.media, quality.Caller, err)
+			s.mediaRefused(inv.media, quality.Caller, err)
 			body = s.plainBody(inv.media, quality.Caller, m)
 		}
 		e.Body = body
@@ -283,6 +283,9 @@ func (s *shard) ackLeg(inv *invite, i int, m *message.Message, now call.Instant)
 		s.out = s.spare.AppendAck(s.out[:0], m.Value(message.KTo))
 		l.ack = bytes.Clone(s.out) // a quarter of a buffer, kept for timer D
 		l.code, l.took = m.Status, time.Duration(now-l.began)
+		if l.why = ""; s.tape != nil {
+			l.why = saysWhy(m)
+		}
 		s.free(l.sent)
 		l.sent = nil
 		s.closeLeg(inv, l)

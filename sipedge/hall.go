@@ -31,6 +31,7 @@ func (s *shard) hall(f transport.Flow, m *message.Message, w *world, key, id uin
 		return
 	}
 	if code, reason := s.preloaded(m, w); code != 0 {
+		s.detail = m.Value(message.KRoute)
 		s.reject(f, m, t, refusedRoute, code, reason, nil, now)
 		return
 	}
@@ -158,7 +159,7 @@ func (s *shard) merged(key uint64, f transport.Flow) bool {
 func (s *shard) turnAway(f transport.Flow, m *message.Message, t *trunk, o profile.Outcome, because routing.Because) {
 	a := t.profile.Final(o)
 	s.edge.turnedAway(t, o, because)
-	s.recordTurnedAway(f, m, t, o, because, a.Code)
+	s.recordTurnedAway(f, m, t, o.String(), because, a.Code)
 	s.because = because
 	s.answer(f, m, a.Code, a.Reason, s.finalLines(t, a, because))
 }

@@ -36,7 +36,15 @@ type passage struct {
 	trunk  *trunk
 	media  *anchor
 	body   []byte // new body, nil to leave it
+
+	foreign bool // it has what looks like a token, and no key of ours opens it for this dialog
 }
+
+// Why a request in a dialog finds none.
+var (
+	lost   = []byte("none of its Routes is a token of this edge: the peer does not follow Record-Route, or the call was never here")
+	sealed = []byte("its route token is of another dialog, or sealed with a key this edge does not have: edge.token_keys")
+)
 
 // inDialog routes a request with a To tag by its token alone: no state is
 // needed, so it works after a restart and on another edge with the same key.
@@ -56,10 +64,16 @@ func (s *shard) inDialog(f transport.Flow, m *message.Message, w *world, key, id
 		return // an ACK is never answered; without a token it ends one of our own finals
 	}
 	if code != 0 {
-		why := refusedDialog
-		if code == 403 {
-			why = refusedForged
+		why, detail := refusedDialog, lost
+		switch {
+		case code == 403:
+			why, detail = refusedForged, nil
+		case p.token.Call != (callID{}):
+			detail = nil // it has expired, as the phrase says
+		case p.foreign:
+			detail = sealed
 		}
+		s.detail = detail
 		s.reject(f, m, w.trunkOf(f, s.edge.namesOf(f)), why, code, reason, nil, now)
 		return
 	}
@@ -123,6 +137,7 @@ func (s *shard) takeRoutes(m *message.Message, w *world, p *passage) bool {
 				return
 			}
 		}
+		p.foreign = true
 	}
 	// A strict router before us has put our URI into the Request-URI, and the
 	// real one behind the last Route (section 16.4).

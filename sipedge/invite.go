@@ -60,6 +60,7 @@ type invite struct {
 	trace     trace
 	media     *anchor // until it is answered
 	badSDP    bool    // refused for what its SDP says
+	mediaWhy  string  // what was wrong with its media, in words
 
 	inflight bool // counts in the edge's load
 	entered  bool // counts in the trunk's concurrency

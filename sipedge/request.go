@@ -1,10 +1,12 @@
 package sipedge
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
 
+	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/sipedge/call"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/profile"
@@ -32,7 +34,12 @@ func (s *shard) request(f transport.Flow, m *message.Message, now call.Instant) 
 	w := s.edge.world.Load()
 	if code, reason, extra := s.unfit(m, w); code != 0 {
 		if m.Method != message.ACK {
-			s.reject(f, m, w.trunkOf(f, s.edge.namesOf(f)), refusedExtension, code, reason, extra, now)
+			why := refusedRequest
+			if code == 420 {
+				why = refusedExtension
+			}
+			s.detail = unfitting(m, code)
+			s.reject(f, m, w.trunkOf(f, s.edge.namesOf(f)), why, code, reason, extra, now)
 		}
 		return
 	}
@@ -47,6 +54,7 @@ func (s *shard) request(f transport.Flow, m *message.Message, now call.Instant) 
 	case message.OPTIONS:
 		s.options(f, m, w, now)
 	default:
+		s.detail = firstWord(m.Raw)
 		s.reject(f, m, w.trunkOf(f, s.edge.namesOf(f)), refusedMethod, 405, "Method Not Allowed", allowLine, now)
 	}
 }
@@ -137,6 +145,23 @@ func (s *shard) unfit(m *message.Message, w *world) (code int, reason string, ex
 	return 0, "", nil
 }
 
+// unfitting is what of a request was not fit for the code it gets.
+func unfitting(m *message.Message, code int) []byte {
+	switch code {
+	case 416:
+		return m.Target.Scheme
+	case 420:
+		return m.Value(message.KProxyRequire)
+	}
+	return nil
+}
+
+// firstWord is the method of a request as it was written.
+func firstWord(raw []byte) []byte {
+	word, _, _ := bytes.Cut(raw, []byte(" "))
+	return word
+}
+
 // unsupported is the Unsupported line of a 420: every option a request asks for,
 // out of all lines of the header, but for those that known names (section 16.3
 // step 5, 8.2.2.3); nil when nothing is left.
@@ -194,11 +219,12 @@ func (s *shard) options(f transport.Flow, m *message.Message, w *world, now call
 var optionsLines = append(allowLine[:len(allowLine):len(allowLine)], "Accept: application/sdp\r\nSupported: 100rel, timer\r\n"...)
 
 // reject refuses a request for what it is; where anybody may be the sender, only
-// so often.
+// so often. What of the message it is about, detail says.
 func (s *shard) reject(f transport.Flow, m *message.Message, t *trunk, why string, code int, reason string, extra []byte, now call.Instant) {
 	if t != nil && t.anywhere && !s.edge.heard(t, f, s.edge.wall(now)) {
 		return
 	}
+	s.because = routing.Because(why)
 	s.edge.refusal(t, why, "", f)
 	s.answer(f, m, code, reason, extra)
 }

@@ -29,6 +29,8 @@ type sight struct {
 	pending []byte // the message that came, not yet in any ladder
 	text    []byte
 	because routing.Because // of a refusal without a call
+	detail  []byte          // what of the message it is about; only read in this step
+	noted   bool            // the refusal has its decision record
 	turned  turnedAway
 	why     error // a connection ended, while transactions are told of it
 }
@@ -96,7 +98,7 @@ func (s *shard) upstreamActor() ladder.Actor {
 
 // looked ends a step.
 func (s *shard) looked() {
-	s.call, s.pending, s.because = callID{}, nil, ""
+	s.call, s.pending, s.because, s.detail, s.noted = callID{}, nil, "", nil, false
 }
 
 // seen puts one message of the call in hand into its ladder.
@@ -302,6 +304,10 @@ func (s *shard) showRefusal(f transport.Flow, m *message.Message, code int, sent
 	because := s.because
 	if because == "" {
 		because = becauseFault
+	}
+	if s.detail != nil {
+		s.text = append(append(append(s.text[:0], sentence...), ": "...), cut(s.detail)...)
+		sentence = string(s.text)
 	}
 	r := ladder.Refusal{
 		Start: ladder.Start{At: time.Duration(s.at)}, Because: string(because), Code: code, Reason: sentence,

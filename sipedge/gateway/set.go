@@ -75,6 +75,17 @@ func (s *Set) Former(addr netip.Addr) bool { return s.keeper.Former(addr) }
 // RouteOwns is Owns for the gateways of one route.
 func (s *Set) RouteOwns(route string, addr netip.Addr) bool { return s.keeper.RouteOwns(route, addr) }
 
+// Missing says why a gateway has no address, "" while it has one.
+func (s *Set) Missing(index int) string {
+	m := s.members[index]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lookupErr == nil || len(m.core.Addresses()) > 0 {
+		return ""
+	}
+	return m.lookupErr.Error()
+}
+
 // State is one address of one gateway, for people.
 type State struct {
 	Gateway, Route, Authority string

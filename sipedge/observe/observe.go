@@ -48,6 +48,7 @@ const (
 	KeyActor                  = "actor"      // whose token an admin request carried
 	KeyPath                   = "path"
 	KeyTraceID                = "trace_id"
+	KeySpanID                 = "span_id"
 	KeyResult                 = "result"             // of an attempt at a gateway
 	KeyPostDialDelay          = "post_dial_delay_ms" // INVITE to the first 18x relayed
 	KeyHeld                   = "held_ms"            // for the clock
