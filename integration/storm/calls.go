@@ -96,7 +96,7 @@ func (e *edge) decide(p *proc, slow time.Duration, around bool, numbers ...routi
 		time.Sleep(slow)
 		world.Schedules = func(n routing.PublicNumber) (routing.Schedule, bool) {
 			was := before[n]
-			return was, was.Committed != nil || was.Open || was.Settled
+			return was, was.Committed != nil || was.Open || was.Floor.Settled
 		}
 	}
 	start := time.Now()
@@ -218,8 +218,8 @@ func differs(s *Storm, pair cutover.Pair, n routing.PublicNumber, at routing.Int
 // holder is who holds a number where no timeline speaks, by this edge's word.
 func (p *proc) holder(n routing.PublicNumber) string {
 	number, _ := p.table.Get(n)
-	if s, _ := p.runner.Schedule(n); s.Settled {
-		return s.Floor.String()
+	if s, _ := p.runner.Schedule(n); s.Floor.Settled {
+		return s.Floor.Authority.String()
 	}
 	return number.RoutingAuthority.String()
 }

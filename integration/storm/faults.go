@@ -180,7 +180,7 @@ func (s *Storm) stale(e *edge, d *dice) {
 		return
 	}
 	n := 12025550100 + routing.PublicNumber(d.below(8))
-	if schedule, said := p.runner.Schedule(n); !said || schedule.Committed == nil && !schedule.Settled {
+	if schedule, said := p.runner.Schedule(n); !said || schedule.Committed == nil && !schedule.Floor.Settled {
 		return // its record is what holds
 	}
 	p.record(n, s.recorded(n).Other())
