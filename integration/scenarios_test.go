@@ -247,7 +247,8 @@ func TestIPv6(t *testing.T) {
 
 // TestEveryFileIsPlayed keeps sipp/ free of files that nobody proves.
 func TestEveryFileIsPlayed(t *testing.T) {
-	played := map[string]bool{"uac_mixed": true, "uac_retry_elsewhere": true, "uac_siege": true} // TestMixed; TestDrain, TestRedisAwayAtStart; siege
+	played := map[string]bool{"uac_mixed": true, "uac_retry_elsewhere": true, "uac_siege": true, // TestMixed; TestDrain, TestRedisAwayAtStart; siege
+		"uac_fleet": true, "uas_fleet": true} // fleet
 	for _, name := range []string{"uac_media", "uas_media", "uac_rtp", "uas_rtp", "uac_line", "uac_line_media", "uas_echo", "uas_echo_srtp"} {
 		played[name] = true // TestMediaThroughTheProgram, TestSippTalksThroughTheRelay, TestLines..., TestTestcall...
 	}

@@ -57,7 +57,7 @@ func (r *Redis) Start(t testing.TB) {
 		"redis-server", "--bind", r.place.host(), "--port", fmt.Sprint(r.Port), "--save", "", "--appendonly", "no", "--dir", r.dir}, r.args)...)
 	c := r.Client()
 	defer c.Close()
-	Until(t, 10*time.Second, "redis-server", func() bool { return c.Ping(context.Background()).Err() == nil })
+	Until(t, 60*time.Second, "redis-server", func() bool { return c.Ping(context.Background()).Err() == nil })
 }
 
 // Client is a connection to it.
@@ -73,7 +73,7 @@ func (r *Redis) Follow(t testing.TB, master *Redis) {
 	if err := c.Do(context.Background(), "REPLICAOF", master.place.host(), master.Port).Err(); err != nil {
 		t.Fatal(err)
 	}
-	Until(t, 20*time.Second, "the replica to be in step", func() bool {
+	Until(t, 60*time.Second, "the replica to be in step", func() bool {
 		return strings.Contains(c.Info(context.Background(), "replication").Val(), "master_link_status:up")
 	})
 }
@@ -99,7 +99,7 @@ func SentinelAt(t testing.TB, at Place, master *Redis) (addr string) {
 	addr = fmt.Sprintf("%s:%d", at.host(), port)
 	c := redis.NewClient(&redis.Options{Addr: addr, DialTimeout: time.Second})
 	defer c.Close()
-	Until(t, 20*time.Second, "Sentinel to know the replica", func() bool {
+	Until(t, 60*time.Second, "Sentinel to know the replica", func() bool {
 		return strings.Contains(c.Info(context.Background(), "sentinel").Val(), "slaves=1")
 	})
 	return addr
