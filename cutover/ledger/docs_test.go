@@ -277,7 +277,7 @@ func user(t *testing.T, admin *redis.Client, name string) *redis.Client {
 	}
 	text = text[:min(strings.Index(text, "\n```"), strings.Index(text+"\nACL", "\nACL"))]
 	args := []any{"ACL", "SETUSER", name}
-	for _, word := range strings.Fields(strings.ReplaceAll(text, "prefix:", prefix+":")) {
+	for _, word := range strings.Fields(strings.ReplaceAll(text, "PASSWORD", "secret")) {
 		args = append(args, word)
 	}
 	if err := admin.Do(ctx, args...).Err(); err != nil {
@@ -293,7 +293,7 @@ func user(t *testing.T, admin *redis.Client, name string) *redis.Client {
 func TestACLConfinesToTheChain(t *testing.T) {
 	t.Parallel()
 	admin := client(t, startReal(t).addr)
-	rdb, writer := user(t, admin, "edge"), user(t, admin, "numbers")
+	rdb, writer := user(t, admin, "sipedge-edge"), user(t, admin, "sipedge-operator")
 	store := must[*feed.Store](t)(feed.NewStore(writer, prefix, feed.StoreOptions{}))
 	n := routing.Number{PublicNumber: 12025550143, RoutingAuthority: routing.Legacy, PortingState: routing.Draft}
 	must[feed.Result](t)(store.Put(ctx, "", n, feed.Any))

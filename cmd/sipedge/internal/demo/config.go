@@ -59,9 +59,18 @@ func (s Site) yaml() string {
 		people += fmt.Sprintf("{ name: %s, role: %s, hash: %q }, ", who.Name, who.Role, who.Hash)
 	}
 	return strings.NewReplacer(
-		"NAME", s.ID, "BEGIN", cutover, "WRITER", writer, "PEOPLE", people, "LISTEN", s.Listen.String(), "MEDIA", s.Listen.Addr().String(), "ADMIN", s.Admin.String(), "DATA", strings.ReplaceAll(s.DataDir, "'", "''"), "REDIS", s.Redis, "PREFIX", Prefix,
+		"NAME", s.ID, "BEGIN", cutover, "WRITER", writer, "PEOPLE", people, "LISTEN", s.Listen.String(), "MEDIA", s.Listen.Addr().String(), "PORTS", s.mediaPorts(), "ADMIN", s.Admin.String(), "DATA", strings.ReplaceAll(s.DataDir, "'", "''"), "REDIS", s.Redis, "PREFIX", Prefix,
 		"SOURCES", sources, "KEY", s.TokenKey, "LEGACY", gateways[false], "SPEAKOPS", gateways[true],
 	).Replace(config)
+}
+
+// mediaPorts are 400 of them, beside the port the edge listens on.
+func (s Site) mediaPorts() string {
+	from := 26000
+	if port := int(s.Listen.Port()); port >= from && port < from+400 {
+		from += 400
+	}
+	return fmt.Sprintf("%d-%d", from, from+399)
 }
 
 const config = `
@@ -90,7 +99,7 @@ routes:
   - { id: lines, authority: speakops, builtin: testline }
 defaults: { legacy: legacy-main, speakops: speakops-main }
 limits: { per_number: { cps: 0, concurrent: 0 } }
-media: { address: "MEDIA", ports: 26000-26399 }   # of test lines
+media: { address: "MEDIA", ports: PORTS }   # of test lines
 admin: { listen: "ADMIN", tokens: [ PEOPLE ] }
 telemetry: { log: { level: warn, format: text, mask_numbers: false } }
 `

@@ -129,3 +129,17 @@ func TestASlowTerminalHoldsNobodyUp(t *testing.T) {
 	close(out.go_)
 	b.Close()
 }
+
+// An edge listens beside its media ports, wherever somebody wants it.
+func TestListenerBesideMedia(t *testing.T) {
+	for _, port := range []uint16{5060, 25999, 26000, 26341, 26399, 26400, 26799} {
+		s := Site{ID: "dev", TokenKey: Key(), DataDir: t.TempDir(), Redis: "127.0.0.1:6379",
+			Listen: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port), Admin: netip.MustParseAddrPort("127.0.0.1:8080")}
+		for i, name := range []string{LegacyA, SpeakOpsA} {
+			s.Gateways = append(s.Gateways, &Gateway{name: name, addr: netip.AddrPortFrom(s.Listen.Addr(), uint16(5070+i))})
+		}
+		if _, err := s.Config(); err != nil {
+			t.Errorf("port %d: %v", port, err)
+		}
+	}
+}
