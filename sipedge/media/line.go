@@ -53,6 +53,7 @@ func (r *Relay) Line(owner any, caller Side, v Voice, ssrc uint32) (*Session, er
 		return nil, err
 	}
 	st := &stream{relay: r, end: &ending{voice: v, ssrc: ssrc, stop: make(chan struct{}), wake: make(chan struct{}, 1)}}
+	st.face()
 	if err := st.reserve(quality.Caller, caller.Addr); err != nil {
 		s.Close()
 		return nil, err

@@ -149,9 +149,10 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// try binds a port of an address and lets it go.
+// try binds a port of an address and lets it go; what comes to it meanwhile finds
+// a stream that is closed.
 func (r *Relay) try(a netip.Addr) error {
-	w, err := r.wires.open(netip.AddrPortFrom(r.local(a), 0), &port{})
+	w, err := r.wires.open(netip.AddrPortFrom(r.local(a), 0), &port{stream: &stream{relay: r, closed: true}})
 	if err != nil {
 		return fmt.Errorf("media: cannot use %s: %w; media.address must be an address of this host, or media.bind one behind which it is", r.local(a), err)
 	}
