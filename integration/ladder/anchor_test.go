@@ -337,8 +337,8 @@ func TestOneWayAudioIsNoticed(t *testing.T) {
 		s.HangUp(c, s.s1)
 		s.noted("one-way audio: callee has not been heard for ", "two-way audio again: callee is heard after ")
 		s.CDR(`"one_way":true,"one_way_ms":2`)
-		if strings.Count(s.CDRs.All[0], `"one_way":true`) != 1 {
-			s.T.Errorf("both ends: %s", s.CDRs.All[0])
+		if strings.Count(s.CDRs.All()[0], `"one_way":true`) != 1 {
+			s.T.Errorf("both ends: %s", s.CDRs.All()[0])
 		}
 	})
 }
@@ -354,8 +354,8 @@ func TestHoldIsNoOneWayAudio(t *testing.T) {
 		s.s1.Want("ACK")
 		s.a.Speaks(5 * time.Second)
 		s.HangUp(c, s.s1)
-		if strings.Contains(s.Log.String(), "one-way") || strings.Contains(s.CDRs.All[0], "one_way") {
-			s.T.Errorf("%s\n%s", s.Log, s.CDRs.All[0])
+		if strings.Contains(s.Log.String(), "one-way") || strings.Contains(s.CDRs.All()[0], "one_way") {
+			s.T.Errorf("%s\n%s", s.Log, s.CDRs.All()[0])
 		}
 	})
 }
@@ -400,8 +400,8 @@ func TestNoMediaReleasesThePorts(t *testing.T) {
 		s.a.TalkTo(s.b, time.Second)
 		s.HangUp(c, s.s1)
 		s.free()
-		if n := strings.Count(s.CDRs.All[0], `"from_caller":{"packets":50,`); n != 2 {
-			s.T.Errorf("%d streams of 50 packets in the CDR: %s", n, s.CDRs.All[0])
+		if n := strings.Count(s.CDRs.All()[0], `"from_caller":{"packets":50,`); n != 2 {
+			s.T.Errorf("%d streams of 50 packets in the CDR: %s", n, s.CDRs.All()[0])
 		}
 	})
 }

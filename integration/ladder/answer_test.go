@@ -162,7 +162,7 @@ func TestForkedAnswer(t *testing.T) {
 		other.Inside("BYE")
 		s1.Reply(s1.Want("BYE"), 200)
 		caller.Want("200 BYE")
-		if n := len(h.CDRs.All); n > 0 {
+		if n := len(h.CDRs.All()); n > 0 {
 			t.Error("the BYE of a fork ended the call's record")
 		}
 		h.After(10 * time.Second)

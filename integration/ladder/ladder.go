@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -80,14 +81,21 @@ func (c *Clock) Now() routing.Interval { return routing.Around(time.Now().Add(c.
 // write to them at once.
 type Lines struct {
 	mu  sync.Mutex
-	All []string
+	all []string
+}
+
+// All is what was written so far.
+func (l *Lines) All() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.all)
 }
 
 // Append implements sipedge.Lines.
 func (l *Lines) Append(line []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.All = append(l.All, strings.TrimRight(string(line), "\n"))
+	l.all = append(l.all, strings.TrimRight(string(line), "\n"))
 	return true
 }
 
@@ -178,7 +186,7 @@ func (h *H) StartAt(addr string) {
 func (h *H) Stop() {
 	h.T.Helper()
 	if h.T.Failed() {
-		h.T.Logf("the ladder so far:\n%s", strings.Join(h.ladder.All, "\n"))
+		h.T.Logf("the ladder so far:\n%s", strings.Join(h.ladder.All(), "\n"))
 	}
 	h.stop()
 	if err := <-h.done; err != nil {
@@ -251,7 +259,7 @@ func (h *H) After(d time.Duration) {
 func (h *H) Golden(name string) {
 	h.T.Helper()
 	synctest.Wait()
-	got := strings.Join(h.ladder.All, "\n") + "\n"
+	got := strings.Join(h.ladder.All(), "\n") + "\n"
 	path := filepath.Join("testdata", name+".ladder")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {

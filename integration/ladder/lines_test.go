@@ -508,7 +508,7 @@ func TestLinesAreBounded(t *testing.T) {
 		one := s.caller.InviteWith("silence", s.phone.SDP())
 		s.caller.Want("100")
 		one.AckFailure(s.caller.Want("486"))
-		if last := s.Decisions.All[100]; !strings.Contains(last, `"because":"test_lines_full"`) {
+		if last := s.Decisions.All()[100]; !strings.Contains(last, `"because":"test_lines_full"`) {
 			t.Errorf("the last one was decided as %s", last)
 		}
 		for _, c := range calls {

@@ -28,8 +28,8 @@ func TestPanicCostsOneCall(t *testing.T) {
 		if n := strings.Count(h.Log.String(), "panic in a call"); n != 1 {
 			t.Errorf("%d panics logged, want 1", n)
 		}
-		if len(h.Decisions.All) != 2 || len(h.CDRs.All) != 2 || !strings.Contains(h.CDRs.All[0], `"outcome":"internal_error","code":500`) {
-			t.Errorf("the call that panicked has no records: %q, %q", h.Decisions.All, h.CDRs.All)
+		if len(h.Decisions.All()) != 2 || len(h.CDRs.All()) != 2 || !strings.Contains(h.CDRs.All()[0], `"outcome":"internal_error","code":500`) {
+			t.Errorf("the call that panicked has no records: %q, %q", h.Decisions.All(), h.CDRs.All())
 		}
 		if n := h.Edge.Metrics().InFlight.Value(); n != 0 {
 			t.Errorf("%d calls still count as in progress", n)

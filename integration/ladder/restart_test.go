@@ -114,8 +114,8 @@ func TestAnotherEdgeTakesTheBye(t *testing.T) {
 		caller.Edge, s1.Edge = netip.MustParseAddrPort(there), netip.MustParseAddrPort(there)
 		h.HangUp(c, s1)
 		h.Quiet(time.Second, caller, s1)
-		if len(other.CDRs.All) != 1 || !strings.Contains(other.CDRs.All[0], `"answered"`) {
-			t.Errorf("CDRs of the second edge: %q", other.CDRs.All)
+		if len(other.CDRs.All()) != 1 || !strings.Contains(other.CDRs.All()[0], `"answered"`) {
+			t.Errorf("CDRs of the second edge: %q", other.CDRs.All())
 		}
 		h.Golden("another_edge_takes_the_bye")
 		h.Start() // for the end of the evening

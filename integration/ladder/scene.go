@@ -96,13 +96,13 @@ func (h *H) Decision(parts ...string) {
 
 func (h *H) record(what string, lines *Lines, parts []string) {
 	h.T.Helper()
-	if len(lines.All) != 1 {
-		h.T.Errorf("want one %s, got %d: %q", what, len(lines.All), lines.All)
+	if len(lines.All()) != 1 {
+		h.T.Errorf("want one %s, got %d: %q", what, len(lines.All()), lines.All())
 		return
 	}
 	for _, p := range parts {
-		if !strings.Contains(lines.All[0], p) {
-			h.T.Errorf("the %s lacks %s: %s", what, p, lines.All[0])
+		if !strings.Contains(lines.All()[0], p) {
+			h.T.Errorf("the %s lacks %s: %s", what, p, lines.All()[0])
 		}
 	}
 }
