@@ -146,10 +146,15 @@ func (g *stage) responses(t *testing.T) {
 		}},
 		{"answer_sent_again", func(k *call) { // 16.7 5, 13.3.1.4: copies of a 2xx go up as well, before and after the ACK
 			at, answer := k.talk(k.invite(alone))
-			_ = answer
+			// A call at rest has forgotten why it was decided as it was.
+			head, rest, _ := strings.Cut(answer.raw, "X-SpeakOps-Decision: ")
+			_, rest, told := strings.Cut(rest, "\r\n")
+			if !told {
+				k.Errorf("a trunk with diagnostics is not told the decision:\n%s", answer.raw)
+			}
 			again := reply(at.msg, 200, "g", "Contact: <sip:gateway@"+k.gw.uriTail()+">\r\n", "")
 			at.back(again)
-			k.copies(k.from, answer.raw, 1)
+			k.copies(k.from, head+rest, 1)
 		}},
 		{"next_gateway", func(k *call) { // 16.7 6: 503 is the gateway's own trouble
 			invite := k.invite(pair(0))
