@@ -180,6 +180,9 @@ type said struct {
 }
 
 func (s *said) once(log *slog.Logger, about string, err error) {
+	if errors.Is(err, context.Canceled) {
+		return // the edge is being stopped, and so is what it was at
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.last == nil {

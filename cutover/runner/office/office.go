@@ -14,6 +14,7 @@ package office
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -146,6 +147,9 @@ type said struct {
 }
 
 func (s *said) once(log *slog.Logger, what string, err error) {
+	if errors.Is(err, context.Canceled) {
+		return // the edge is being stopped, and so is what it was at
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	text := ""
