@@ -59,6 +59,11 @@ func haunted(t *testing.T, seed uint64, lasts time.Duration) {
 		befell[list[0].name]++
 		list = list[1:]
 	}
+	// A busy machine agrees late: what was agreed on shall be seen to happen.
+	n.until("a call on the new side", func() bool {
+		time.Sleep(200 * time.Millisecond)
+		return len(w.delivered(w.gateways["speakops"].Log, "speakops")) > 0
+	})
 	stop()
 	shifts.Wait()
 	w.hangUp()
