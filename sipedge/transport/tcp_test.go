@@ -160,7 +160,7 @@ func TestTCPLargeMessage(t *testing.T) {
 
 func TestTCPSlowlorisAndIdle(t *testing.T) {
 	r := &recorder{}
-	l := start(t, Options{Listeners: listeners("tcp 127.0.0.1:0"), ReadTimeout: 300 * time.Millisecond, IdleTimeout: 200 * time.Millisecond}, r)
+	l := start(t, Options{Listeners: listeners("tcp 127.0.0.1:0"), ReadTimeout: 300 * time.Millisecond}, r)
 	slow := dialTCP(t, l.Addr(0))
 	began := time.Now()
 	go func() {
@@ -171,18 +171,18 @@ func TestTCPSlowlorisAndIdle(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}()
-	if s := r.want(t, "lost"); !errors.Is(s.err, ErrSlow) {
-		t.Errorf("slow: %v after %v", s.err, time.Since(began))
+	if s := r.want(t, "lost"); !errors.Is(s.err, ErrSlow) || l.Counters().Slow.Load() != 1 {
+		t.Errorf("slow: %v after %v, %d counted", s.err, time.Since(began), l.Counters().Slow.Load())
 	}
 	slow.Close()
+
+	r = &recorder{}
+	l = start(t, Options{Listeners: listeners("tcp 127.0.0.1:0"), IdleTimeout: 200 * time.Millisecond}, r)
 	idle := dialTCP(t, l.Addr(0))
 	idle.Write(request("OPTIONS", 0))
 	r.want(t, "OPTIONS")
-	if s := r.want(t, "lost"); !errors.Is(s.err, ErrIdle) {
-		t.Errorf("idle: %v", s.err)
-	}
-	if c := l.Counters(); c.Slow.Load() != 1 || c.Idle.Load() != 1 {
-		t.Errorf("%d slow, %d idle", c.Slow.Load(), c.Idle.Load())
+	if s := r.want(t, "lost"); !errors.Is(s.err, ErrIdle) || l.Counters().Idle.Load() != 1 {
+		t.Errorf("idle: %v, %d counted", s.err, l.Counters().Idle.Load())
 	}
 }
 
