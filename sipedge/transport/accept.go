@@ -59,6 +59,8 @@ func (l *Layer) admit(i uint8, nc net.Conn) {
 // accepted is the whole life of a peer's connection.
 func (l *Layer) accepted(i uint8, nc net.Conn, from netip.AddrPort) {
 	c := &conn{l: l, nc: nc, flow: Flow{Proto: l.ports[i].Proto, Listener: i, Peer: from}}
+	c.out = newOutlet(c, nc)
+	c.into = c.out
 	proven := l.introduce(c)
 	defer func() {
 		l.counters.ConnsIn.Add(-1)
@@ -87,7 +89,7 @@ func (l *Layer) introduce(c *conn) (known bool) {
 			l.counters.ConnsRefused.Add(1)
 			return false
 		}
-		if err := l.handshake(c, tls.Server(c.nc, p.TLS)); err != nil {
+		if err := l.handshake(c, tls.Server(c.out, p.TLS)); err != nil {
 			if l.counters.Handshakes.Add(1); errors.Is(err, os.ErrDeadlineExceeded) {
 				l.counters.Slow.Add(1)
 			}
@@ -95,6 +97,7 @@ func (l *Layer) introduce(c *conn) (known bool) {
 			return false
 		}
 	}
+	c.out.live = true
 	return (asked || l.welcome(c)) && l.conns.prove(c)
 }
 
@@ -125,7 +128,7 @@ func (l *Layer) handshake(c *conn, t *tls.Conn) error {
 		return err
 	}
 	t.SetDeadline(time.Time{})
-	c.nc, c.names = t, names(state)
+	c.nc, c.into, c.names = t, t, names(state)
 	return nil
 }
 

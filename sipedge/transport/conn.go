@@ -15,7 +15,7 @@ import (
 
 // conn is one TCP or TLS connection. One goroutine (accepted's or dialed's) owns
 // it from beginning to end and reads; a second one exists only while something
-// waits to be written.
+// waits to be written that the kernel did not take at once.
 type conn struct {
 	l      *Layer
 	flow   Flow
@@ -24,10 +24,13 @@ type conn struct {
 	names  []string
 
 	mu      sync.Mutex
-	nc      net.Conn // nil while dialing
-	queue   []byte   // waiting to be written
-	spare   []byte   // the other buffer, empty
-	flying  int      // bytes in the Write under way
+	nc      net.Conn  // what is read, and closed: the socket, or TLS over it; nil while dialing
+	out     *outlet   // the socket, as it is written to; nil while dialing
+	into    io.Writer // where messages go: out, or TLS over it; nil until what waits has gone there
+	waiting []byte    // messages, while into is nil
+	queue   []byte    // bytes that the socket did not take at once
+	spare   []byte    // the other buffer, empty
+	flying  int       // bytes in the Write under way
 	writing bool
 	drained chan struct{} // closed when the writer ends, if somebody waits for that
 	gone    error         // why, once no more is sent
@@ -48,7 +51,7 @@ func (c *conn) lost() {
 	defer c.l.rescue(c.flow)
 	c.mu.Lock()
 	err := c.gone
-	c.queue, c.spare = nil, nil
+	c.waiting, c.queue, c.spare = nil, nil, nil
 	c.mu.Unlock()
 	c.l.sink.Lost(c.flow, err)
 }

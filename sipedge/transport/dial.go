@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 )
@@ -74,9 +75,9 @@ func (l *Layer) Withdraw(f Flow) bool {
 func (l *Layer) dialed(c *conn) {
 	defer l.wg.Done()
 	defer l.counters.ConnsOut.Add(-1)
-	nc, err := l.dial(c)
+	out, t, err := l.dial(c)
 	if err == nil {
-		err = c.up(nc)
+		err = c.up(out, t)
 	}
 	if err != nil {
 		l.counters.DialFailed.Add(1)
@@ -88,21 +89,46 @@ func (l *Layer) dialed(c *conn) {
 	c.serve()
 }
 
-// up hands the connection to its writer; the error is that of an end meanwhile.
-func (c *conn) up(nc net.Conn) error {
+// up makes the connection one that can be sent on. What has waited goes first, and
+// nobody overtakes it: whatever is sent meanwhile waits behind it. The error is
+// that of an end meanwhile.
+func (c *conn) up(out *outlet, t *tls.Conn) error {
+	out.live = true
+	var nc, into = out.Conn, io.Writer(out)
+	if t != nil {
+		nc, into = t, t
+	}
+	for {
+		waiting, err := c.opens(nc, out, into)
+		if err == nil && waiting != nil {
+			_, err = into.Write(waiting)
+		}
+		if err != nil {
+			out.Close()
+			return err
+		}
+		if waiting == nil {
+			return nil
+		}
+	}
+}
+
+// opens is up's step: what waits, or nil when nothing does and into is open to all.
+func (c *conn) opens(nc net.Conn, out *outlet, into io.Writer) (waiting []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.gone != nil {
-		nc.Close()
-		return c.gone
+		return nil, c.gone
 	}
-	c.nc = nc
-	c.startWriter()
-	return nil
+	c.nc, c.out = nc, out
+	if waiting, c.waiting = c.waiting, nil; waiting == nil {
+		c.into = into
+	}
+	return waiting, nil
 }
 
-// dial connects and shakes hands within DialTimeout.
-func (l *Layer) dial(c *conn) (net.Conn, error) {
+// dial connects, and shakes hands where TLS is spoken, within DialTimeout.
+func (l *Layer) dial(c *conn) (*outlet, *tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, l.o.DialTimeout)
 	defer cancel()
 	p := &l.ports[c.flow.Listener]
@@ -111,18 +137,22 @@ func (l *Layer) dial(c *conn) (net.Conn, error) {
 		from = netip.Addr{}
 	}
 	nc, err := l.net(1).Dial(ctx, "tcp", from, c.flow.Peer)
-	if err != nil || c.flow.Proto == TCP {
-		return nc, err
+	if err != nil {
+		return nil, nil, err
 	}
-	t := tls.Client(nc, clientConfig(c.key.target.Config, c.flow.Peer))
+	out := newOutlet(c, nc)
+	if c.flow.Proto == TCP {
+		return out, nil, nil
+	}
+	t := tls.Client(out, clientConfig(c.key.target.Config, c.flow.Peer))
 	if err = t.HandshakeContext(ctx); err == nil {
 		err = secure(t.ConnectionState())
 	}
 	if err != nil {
 		nc.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return t, nil
+	return out, t, nil
 }
 
 // clientConfig expects somebody in particular: with no name given, the address.

@@ -90,6 +90,7 @@ func (l *Layer) Serve(ctx context.Context) error {
 func (l *Layer) Close() error {
 	l.closing.Store(true)
 	l.cancel()
+	l.closeListeners() // before any connection ends, whose peer would only come back
 	if !l.serving.Load() {
 		l.conns.stop()
 		l.closeSockets()
@@ -172,6 +173,12 @@ func (l *Layer) closeSockets() {
 		for _, s := range l.ports[i].sockets {
 			s.close()
 		}
+	}
+	l.closeListeners()
+}
+
+func (l *Layer) closeListeners() {
+	for i := range l.ports {
 		if l.ports[i].accept != nil {
 			l.ports[i].accept.Close()
 		}

@@ -12,6 +12,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// None of the system calls here waits, so none of them tells Go's scheduler that
+// it might: a send takes as long as it takes a loopback to deliver, and a thread
+// that is in a system call for so long loses its processor (runtime.sysmon) and
+// has to find another one.
+
+// atOnce gives the kernel what it takes of b without waiting, and says how much
+// that is. Why it took no more the next Write will tell.
+func (o *outlet) atOnce(b []byte) (n int) {
+	if o.raw == nil || len(b) == 0 {
+		return 0
+	}
+	_ = o.raw.Write(func(fd uintptr) bool {
+		took, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		if errno == 0 {
+			n = int(took)
+		}
+		return true
+	})
+	return n
+}
+
 // send gives b to the kernel at once or returns why not: EAGAIN when the send
 // buffer is full, EMSGSIZE beyond 65507 bytes.
 func (k *kernelSocket) send(b []byte, to netip.AddrPort) error {
@@ -25,7 +47,7 @@ func (k *kernelSocket) send(b []byte, to netip.AddrPort) error {
 	}
 	defer k.leave()
 	for try := 0; ; try++ {
-		_, _, errno := syscall.Syscall6(unix.SYS_SENDTO, uintptr(k.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(k.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
 			unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&name)), size)
 		switch {
 		case errno == 0:

@@ -2,6 +2,8 @@ package transport
 
 import (
 	"io"
+	"net"
+	"syscall"
 	"time"
 )
 
@@ -11,28 +13,77 @@ const (
 	keepSpare    = 64 << 10    // write buffers larger than this are not kept
 )
 
-// send queues a copy of b and sees that somebody writes.
+// outlet is a connection's socket. TLS writes its records through it: to the
+// socket itself during the handshake, and to the connection's queue from then on.
+type outlet struct {
+	net.Conn
+	c    *conn
+	raw  syscall.RawConn // nil: none of the kernel's
+	live bool            // the handshake is over
+}
+
+func newOutlet(c *conn, socket net.Conn) *outlet {
+	o := &outlet{Conn: socket, c: c}
+	if s, ok := socket.(syscall.Conn); ok {
+		o.raw, _ = s.SyscallConn()
+	}
+	return o
+}
+
+// Write never blocks once the handshake is over, and takes everything.
+func (o *outlet) Write(b []byte) (int, error) {
+	if !o.live {
+		return o.Conn.Write(b)
+	}
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	o.c.put(b)
+	return len(b), nil
+}
+
+// send sends b, or queues a copy of what does not leave at once.
 func (c *conn) send(b []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.gone != nil {
-		return ErrGone
+	into, err := c.admits(b)
+	if err != nil || into == nil {
+		return err
 	}
-	if len(c.queue)+c.flying+len(b) > c.l.o.QueueBytes {
-		c.l.counters.QueueFull.Add(1)
-		return ErrFull
+	if _, err := into.Write(b); err != nil {
+		return ErrGone // closed meanwhile
 	}
-	c.queue = append(c.queue, b...)
-	c.startWriter()
 	return nil
 }
 
-// startWriter begins to write what is queued, if that is not being done. A
-// writer lives as long as there is something to write, so that ten thousand
-// quiet connections cost no second goroutine. Called with mu held, while the
-// owner of c is alive (its place in the WaitGroup is held).
-func (c *conn) startWriter() {
-	if c.nc != nil && !c.writing && len(c.queue) > 0 {
+// admits says where b goes; nowhere, and it waits, while the connection is not
+// made. The bound is checked here, since TLS cannot take a record back: several
+// senders at once may exceed it by a message each.
+func (c *conn) admits(b []byte) (into io.Writer, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone != nil {
+		return nil, ErrGone
+	}
+	if len(c.waiting)+len(c.queue)+c.flying+len(b) > c.l.o.QueueBytes {
+		c.l.counters.QueueFull.Add(1)
+		return nil, ErrFull
+	}
+	if c.into == nil {
+		c.waiting = append(c.waiting, b...)
+	}
+	return c.into, nil
+}
+
+// put gives b to the kernel, and to the writer what the kernel does not take. Nearly
+// always it takes everything: to wake a writer for it costs more than the write.
+// Called with mu held.
+func (c *conn) put(b []byte) {
+	if !c.writing {
+		b = b[c.out.atOnce(b):]
+	}
+	if len(b) == 0 {
+		return
+	}
+	c.queue = append(c.queue, b...)
+	if !c.writing {
 		c.writing = true
 		c.l.wg.Add(1)
 		go c.write()
@@ -47,10 +98,10 @@ func (c *conn) write() {
 		if out == nil {
 			return
 		}
-		c.nc.SetWriteDeadline(time.Now().Add(c.l.o.WriteTimeout))
+		c.out.SetWriteDeadline(time.Now().Add(c.l.o.WriteTimeout))
 		// A peer that does not read within the deadline is closed, not waited
 		// for; half a message may be out, so nothing more can follow.
-		if _, err := c.nc.Write(out); err != nil {
+		if _, err := c.out.Conn.Write(out); err != nil {
 			c.l.counters.SendErrors.Add(1)
 			c.broken(err)
 			return
@@ -64,6 +115,7 @@ func (c *conn) next() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.queue) == 0 {
+		c.out.SetWriteDeadline(time.Time{}) // once it has passed, the socket takes nothing at once
 		c.rest()
 		return nil
 	}
@@ -89,7 +141,7 @@ func (c *conn) broken(err error) {
 	}
 	c.queue, c.flying = nil, 0
 	c.rest()
-	c.nc.Close() // wakes the reader, which buries c
+	c.out.Close() // wakes the reader, which buries c
 }
 
 // rest marks the writer as ended. Called with mu held.
