@@ -53,6 +53,9 @@ func (c *compare) Run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(c.Save, 0o755); err != nil {
+		return err
+	}
 	for name, content := range map[string][]byte{"compare.json": append(record, '\n'), "compare.md": []byte(text), "compare.svg": plot(out)} {
 		if err := os.WriteFile(filepath.Join(c.Save, name), content, 0o644); err != nil {
 			return err
