@@ -1,0 +1,70 @@
+/*
+# Where the time goes
+
+One call of 13 datagrams at 3000 calls/s, all features, decision records, CDRs,
+ladders and metrics on, on two cores of a virtual machine. The profile is perf's
+(perf record -e cpu-clock -g -p PID; pprof misses most of the time in the kernel),
+in per cent of the process's CPU time, what is indented being part of what it
+stands under:
+
+	datagrams, from the reader's wake-up on         83
+	  sending, six or seven system calls            31
+	    of these in sendto itself                   18  (on the loopback the sender also delivers)
+	  receiving (recvmmsg)                           3
+	  the message ladder                             5
+	  parsing what came                              5
+	  decision, with limits and the clock            6
+	  the gate before the parser                     2
+	  sealing and opening route tokens               2
+	  decision record and CDR                        5
+	sysmon, the Go scheduler's watchman              7  (nanosleep; dear on virtual machines)
+	journal of dialogs, records' file                4
+	garbage collection                               2
+	allocation                                       4
+
+What is left to take away is small and spread out. Half of the time is the
+kernel's, and most of that is one system call per datagram sent.
+
+# How it was measured
+
+By `go run ./integration/bench`, whose compare lets the edge, Kamailio and the
+bare datagrams take turns in one run; integration/bench/results has a run with its
+machine and date. CPU time per call depends on the machine and on the rate (with
+more calls a wake-up brings more datagrams along), so figures of two runs do not
+compare; x_gen, CPU of the system over CPU of the generators in the same rung,
+nearly does.
+
+# What was tried
+
+Kept, with what it brought where that was measured by itself:
+
+	our own view over a message's bytes       36 allocations a message less than the library's
+	  instead of a parsed tree                parser; what is not touched stays byte for byte
+	a shard is a lock the reader takes, not   no queue, no wake-up between reading and sending
+	  a goroutine with a queue
+	recvmmsg in blocking mode, out of sight   a tenth less than the poller at 18,000 datagrams/s
+	  of Go's poller                          (BenchmarkServerCPU); at 1000 calls/s no difference
+	completed transactions become tombs of    32 s of RFC 6026 at 3000 calls/s: 233 MB before they
+	  a few words in chunks without pointers  lay in chunks, 100 MB now (bench memory)
+	GOGC 50, and tables that start small      the same 100 MB; with 400 it was 216 MB, and no
+	                                          difference in CPU that the bench could see
+	sends that tell the scheduler nothing     184 to 164 us a call at 3000 calls/s in one pair of runs:
+	  (RawSyscall6)                           a thread that is in a system call for longer than 20 us
+	                                          loses its P and has to find another
+	writing to a connection at once, the      TCP from 1.56 to 1.49 times UDP at 1000 calls/s
+	  writer only for the rest
+	Homer's packets by sendmmsg or a stream   from +69 % of a call to +19 %
+
+Tried and left:
+
+	the poller with recvmmsg and EAGAIN       sysmon sleeps, and the three system calls per
+	                                          wake-up take as much (1000 calls/s: x_gen 0.94 to 1.01
+	                                          against 0.95 to 1.00)
+	GOMAXPROCS above the number of cores      no difference over UDP; sysmon is as busy, since a
+	                                          reader that comes back from its call wakes it
+	GOGC 400                                  memory, see above
+
+Of TLS, cryptography is less than a hundredth. What it costs beyond TCP are more
+wake-ups: its callers send less at a time.
+*/
+package sipedge
