@@ -149,15 +149,20 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// try binds a port of an address and lets it go; what comes to it meanwhile finds
-// a stream that is closed.
+// try binds a port of an address and lets it go.
 func (r *Relay) try(a netip.Addr) error {
-	w, err := r.wires.open(netip.AddrPortFrom(r.local(a), 0), &port{stream: &stream{relay: r, closed: true}})
+	w, err := r.trial(a)
 	if err != nil {
 		return fmt.Errorf("media: cannot use %s: %w; media.address must be an address of this host, or media.bind one behind which it is", r.local(a), err)
 	}
 	w.close()
 	return nil
+}
+
+// trial is a port to try an address with; what comes to it finds a stream that is
+// closed.
+func (r *Relay) trial(a netip.Addr) (wire, error) {
+	return r.wires.open(netip.AddrPortFrom(r.local(a), 0), &port{stream: &stream{relay: r, closed: true}})
 }
 
 // local is where sockets for an address are bound.
