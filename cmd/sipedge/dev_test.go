@@ -19,6 +19,7 @@ import (
 
 	"github.com/speakops/sipedge/cmd/sipedge/internal/demo"
 	"github.com/speakops/sipedge/routing/e164"
+	"github.com/speakops/sipedge/sipedge/testcall"
 )
 
 // screen is a terminal for tests: written by many, read while it grows.
@@ -102,11 +103,8 @@ func number(t *testing.T, s string) e164.Number {
 	return n
 }
 
-func place(ctx context.Context, t *testing.T, edge netip.AddrPort, to, override string, saw func(demo.Rung)) (demo.Result, error) {
+func place(ctx context.Context, t *testing.T, edge netip.AddrPort, to, override string, saw func(testcall.Rung)) (demo.Result, error) {
 	t.Helper()
-	if saw == nil {
-		saw = func(demo.Rung) {}
-	}
 	return demo.Place(ctx, demo.Call{From: number(t, "+12025550199"), To: number(t, to), Via: edge, Override: override, Talk: 300 * time.Millisecond, Saw: saw})
 }
 
@@ -164,7 +162,7 @@ func TestDevCancel(t *testing.T) {
 	defer giveUp()
 	var mu sync.Mutex
 	var seen []string
-	r, err := place(ctx, t, edge, "+12025550141", "", func(r demo.Rung) {
+	r, err := place(ctx, t, edge, "+12025550141", "", func(r testcall.Rung) {
 		mu.Lock()
 		seen = append(seen, r.What)
 		mu.Unlock()
@@ -193,7 +191,7 @@ func TestDevHangsUpOnCtrlC(t *testing.T) {
 	var bye sync.Once
 	hungUp := make(chan struct{})
 	go func() {
-		r, _ := demo.Place(t.Context(), demo.Call{From: number(t, "+12025550199"), To: number(t, "+12025550120"), Via: edge, Talk: time.Minute, Saw: func(r demo.Rung) {
+		r, _ := demo.Place(t.Context(), demo.Call{From: number(t, "+12025550199"), To: number(t, "+12025550120"), Via: edge, Talk: time.Minute, Saw: func(r testcall.Rung) {
 			switch r.What {
 			case "ACK":
 				close(up)

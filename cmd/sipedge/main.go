@@ -18,6 +18,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/speakops/sipedge/sipedge/testcall"
 )
 
 const (
@@ -52,6 +54,7 @@ Exit codes: 0 ok, 1 bad configuration, 2 bad command line, 3 failed while runnin
 type streams struct{ Out, Err io.Writer }
 
 func main() {
+	testcall.Quieten() // before anything runs that could read what it sets
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr})
 	stop()

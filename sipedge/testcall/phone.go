@@ -20,7 +20,8 @@ import (
 
 // Quieten sets what sipgo keeps for a whole process: its log, which would talk
 // between our lines, and the size at which it refuses to send a datagram. It
-// must happen before the first user agent; Place does it by itself.
+// must happen before the first user agent. Place does it by itself, which is too
+// late in a process where others have user agents of sipgo's: there main calls it.
 var Quieten = sync.OnceFunc(func() {
 	sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
 	sip.UDPMTUSize = 65_507 + 200

@@ -208,6 +208,20 @@ func TestMillisecondsComeBack(t *testing.T) {
 	}
 }
 
+func TestHeadline(t *testing.T) {
+	for message, want := range map[string]string{
+		"INVITE sip:+12025550100@127.0.0.1:5060 SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n": "INVITE +12025550100",
+		"SIP/2.0 180 Ringing\r\nCSeq: 1 INVITE\r\n\r\n":                            "180 Ringing",
+		"SIP/2.0 200 OK\r\ncseq: 2 BYE\r\n\r\n":                                    "200 OK (BYE)",
+		"BYE sip:x SIP/2.0\r\n\r\n":                                                "BYE",
+		"\r\n\r\n":                                                                 "",
+	} {
+		if got := headline([]byte(message)); got != want {
+			t.Errorf("%q is %q, want %q", message, got, want)
+		}
+	}
+}
+
 func TestRouteSet(t *testing.T) {
 	recorded := []sip.Header{sip.NewHeader("Record-Route", "<sip:a;lr>, <sip:b,c;lr>"), sip.NewHeader("Record-Route", "<sip:d;lr>")}
 	join := func(hs []sip.Header) (all string) {

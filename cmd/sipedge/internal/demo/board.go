@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/speakops/sipedge/sipedge"
+	"github.com/speakops/sipedge/sipedge/testcall"
 )
 
 // boardLines bounds what waits to be printed. The edge never waits for a
@@ -135,7 +136,7 @@ func (b *Board) stamp(edge, from, to string) string {
 func (b *Board) Climb() { b.ladder.Store(-1) }
 
 // Saw prints one message of the ladder.
-func (b *Board) Saw(r Rung) {
+func (b *Board) Saw(r testcall.Rung) {
 	b.ladder.CompareAndSwap(-1, r.At.UnixNano())
 	way, how := "caller <- edge", ""
 	if r.Out {

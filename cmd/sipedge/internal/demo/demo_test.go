@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
-
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/routing/feed"
+	"github.com/speakops/sipedge/sipedge/testcall"
 )
 
 func TestEveryReasonHasWords(t *testing.T) {
@@ -67,47 +66,9 @@ func TestOnHoldNothingIsPlayed(t *testing.T) {
 	}
 }
 
-// The values are those of the tables in ITU-T G.711: silence, the first steps,
-// and the loudest on both sides.
-func TestMulaw(t *testing.T) {
-	for sample, want := range map[int]byte{0: 0xff, 8: 0xfe, -8: 0x7e, 1000: 0xce, -1000: 0x4e, 32767: 0x80, -32768: 0x00} {
-		if got := mulaw(sample); got != want {
-			t.Errorf("%d is %#x, want %#x", sample, got, want)
-		}
-	}
+func TestTunesAreFrames(t *testing.T) {
 	if frames := compose([]note{{440, 60 * time.Millisecond}, {0, 20 * time.Millisecond}}); len(frames) != 4 || !bytes.Equal(frames[3], bytes.Repeat([]byte{0xff}, frameSize)) {
 		t.Errorf("%d frames", len(frames))
-	}
-}
-
-func TestHeadline(t *testing.T) {
-	for message, want := range map[string]string{
-		"INVITE sip:+12025550100@127.0.0.1:5060 SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n": "INVITE +12025550100",
-		"SIP/2.0 180 Ringing\r\nCSeq: 1 INVITE\r\n\r\n":                            "180 Ringing",
-		"SIP/2.0 200 OK\r\ncseq: 2 BYE\r\n\r\n":                                    "200 OK (BYE)",
-		"BYE sip:x SIP/2.0\r\n\r\n":                                                "BYE",
-		"\r\n\r\n":                                                                 "",
-	} {
-		if got := headline([]byte(message)); got != want {
-			t.Errorf("%q is %q, want %q", message, got, want)
-		}
-	}
-}
-
-func TestRouteSet(t *testing.T) {
-	recorded := []sip.Header{sip.NewHeader("Record-Route", "<sip:a;lr>, <sip:b,c;lr>"), sip.NewHeader("Record-Route", "<sip:d;lr>")}
-	join := func(hs []sip.Header) string {
-		var all []string
-		for _, h := range hs {
-			all = append(all, h.Name()+": "+h.Value())
-		}
-		return strings.Join(all, " | ")
-	}
-	if got := join(routes(recorded, false)); got != "Route: <sip:a;lr> | Route: <sip:b,c;lr> | Route: <sip:d;lr>" {
-		t.Error(got)
-	}
-	if got := join(routes(recorded, true)); got != "Route: <sip:d;lr> | Route: <sip:b,c;lr> | Route: <sip:a;lr>" {
-		t.Error(got)
 	}
 }
 
@@ -121,7 +82,7 @@ func TestASlowTerminalHoldsNobodyUp(t *testing.T) {
 	b := NewBoard(out)
 	b.Climb()
 	for range 2 * boardLines {
-		b.Saw(Rung{At: time.Now(), What: "100 Trying"})
+		b.Saw(testcall.Rung{At: time.Now(), What: "100 Trying"})
 	}
 	if lost := b.lost.Load(); lost < boardLines-2 {
 		t.Errorf("%d lost", lost)

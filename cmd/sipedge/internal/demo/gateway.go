@@ -12,6 +12,8 @@ import (
 
 	"github.com/emiago/sipgo"
 	"github.com/emiago/sipgo/sip"
+
+	"github.com/speakops/sipedge/sipedge/testcall"
 )
 
 // How a gateway takes its time.
@@ -47,7 +49,7 @@ type Gateway struct {
 // OpenGateway listens on one port of ip, UDP and TCP. The name says whose
 // gateway it is; manner, how it treats what was dialled.
 func OpenGateway(name string, ip netip.Addr, manner func(gateway, dialled string) Manner) (*Gateway, error) {
-	quieten()
+	testcall.Quieten()
 	g := &Gateway{name: name, tune: speakopsTune, manner: manner, talks: map[string]*talk{}}
 	if name != SpeakOpsA {
 		g.tune = legacyTune
@@ -199,7 +201,7 @@ func (g *Gateway) response(req *sip.Request, code int, reason string, sdp []byte
 	res.SetDestination(req.Source()) // not where a Via claims to be
 	if code > 100 {
 		contact := uri("gw", g.addr)
-		contact.UriParams.Add("gw", g.name)
+		contact.UriParams.Add(gatewayParam, g.name)
 		res.AppendHeader(&sip.ContactHeader{Address: contact})
 		res.AppendHeader(sip.NewHeader("X-Gateway", g.name))
 		res.AppendHeader(sip.NewHeader("Server", "sipedge-dev-"+g.name))

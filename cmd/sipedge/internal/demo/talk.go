@@ -9,6 +9,8 @@ import (
 
 	"github.com/emiago/sipgo"
 	"github.com/emiago/sipgo/sip"
+
+	"github.com/speakops/sipedge/sipedge/testcall"
 )
 
 // talk is one call at a gateway, from its INVITE to its BYE.
@@ -280,7 +282,7 @@ func (t *talk) bye(contact *sip.ContactHeader) *sip.Request {
 	from := sip.FromHeader{DisplayName: inv.To().DisplayName, Address: inv.To().Address, Params: inv.To().Params}
 	to := sip.ToHeader{DisplayName: inv.From().DisplayName, Address: inv.From().Address, Params: inv.From().Params}
 	hops := sip.MaxForwardsHeader(70)
-	for _, h := range routes(inv.GetHeaders("Record-Route"), false) {
+	for _, h := range testcall.Routes(inv.GetHeaders("Record-Route"), false) {
 		bye.AppendHeader(h)
 	}
 	for _, h := range []sip.Header{&hops, &from, &to, sip.HeaderClone(inv.CallID()), &sip.CSeqHeader{SeqNo: 1, MethodName: sip.BYE}} {

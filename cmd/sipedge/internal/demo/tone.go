@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
+
+	"github.com/speakops/sipedge/sipedge/media/sound"
 )
 
 // note is a sine of so many hertz, 0 for silence.
@@ -25,10 +27,8 @@ var (
 )
 
 const (
-	sampleRate = 8000 // of G.711, in hertz
-	frameTime  = 20 * time.Millisecond
-	frameSize  = sampleRate / 50 // samples, and bytes, of a frame
-	loudness   = 6000            // of 32767
+	frameSize = sound.Rate / 50 // samples, and bytes, of a frame
+	loudness  = 6000            // of 32767
 )
 
 // speaker plays a tune over RTP (RFC 3550) to wherever the call's SDP says now.
@@ -48,7 +48,7 @@ func (s *speaker) aim(m media) {
 // play sends a frame every 20 ms until ctx ends.
 func (s *speaker) play(ctx context.Context, tune []note) {
 	head := rtp.Header{Version: 2, Marker: true, PayloadType: pcmu, SSRC: rand.Uint32(), SequenceNumber: uint16(rand.Uint32()), Timestamp: rand.Uint32()}
-	tick := time.NewTicker(frameTime)
+	tick := time.NewTicker(sound.Frame)
 	defer tick.Stop()
 	frames := compose(tune)
 	for at := 0; ; at = (at + 1) % len(frames) {
@@ -72,29 +72,14 @@ func (s *speaker) play(ctx context.Context, tune []note) {
 func compose(tune []note) (frames [][]byte) {
 	for _, n := range tune {
 		phase := 0.0
-		for range n.long / frameTime {
-			frame := make([]byte, frameSize)
+		for range n.long / sound.Frame {
+			frame := make([]int16, frameSize)
 			for i := range frame {
-				frame[i] = mulaw(int(loudness * math.Sin(phase)))
-				phase += 2 * math.Pi * n.hertz / sampleRate
+				frame[i] = int16(loudness * math.Sin(phase))
+				phase += 2 * math.Pi * n.hertz / sound.Rate
 			}
-			frames = append(frames, frame)
+			frames = append(frames, sound.PCMU.Encode(nil, frame))
 		}
 	}
 	return frames
-}
-
-// mulaw encodes a 16-bit sample (ITU-T G.711): sign, exponent and mantissa of
-// its 14 bits, all inverted.
-func mulaw(sample int) byte {
-	sign := byte(0)
-	if sample < 0 {
-		sign, sample = 0x80, -sample
-	}
-	sample = min(sample, 32635) + 132
-	exponent := 7
-	for mask := 0x4000; exponent > 0 && sample&mask == 0; mask >>= 1 {
-		exponent--
-	}
-	return ^(sign | byte(exponent<<4) | byte(sample>>(exponent+3)&0x0f))
 }

@@ -54,7 +54,7 @@ func (t *Traffic) Run(ctx context.Context) {
 }
 
 func (t *Traffic) place(ctx context.Context, i int) {
-	r, err := Place(ctx, Call{From: t.From, To: t.Numbers[i%len(t.Numbers)], Via: t.Edges[i%len(t.Edges)], Talk: talks, Saw: func(Rung) {}})
+	r, err := Place(ctx, Call{From: t.From, To: t.Numbers[i%len(t.Numbers)], Via: t.Edges[i%len(t.Edges)], Talk: talks})
 	if ctx.Err() != nil {
 		return // cut short by the end of the demo
 	}
