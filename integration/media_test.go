@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -368,7 +369,8 @@ func TestMeterAgreesWithTshark(t *testing.T) {
 }
 
 // A planned restart: the next run has the ports again, and both ends, who know
-// nothing of it, go on talking through them.
+// nothing of it, go on talking through them: before the edge says that it is ready,
+// and from then on without a loss.
 func TestMediaOutlivesAPlannedRestart(t *testing.T) {
 	t.Parallel()
 	l, edge := lab.Open(t, anchorEdits...)
@@ -393,16 +395,32 @@ func TestMediaOutlivesAPlannedRestart(t *testing.T) {
 	if code, gone := edge.Wait(10 * time.Second); !gone || code != 0 {
 		t.Fatalf("handing over: ended %v, exit code %d", gone, code)
 	}
-	before := [2]int{len(a.heard()), len(b.heard())}
+	before := map[string]int{"caller": len(a.heard()), "callee": len(b.heard())}
 	l.Serve("edge")
-	lab.Until(t, 10*time.Second, "both to hear each other again", func() bool { return len(a.heard()) > before[0]+50 && len(b.heard()) > before[1]+50 })
+	ready := time.Now() // calls are taken again; media must be carried by now
+	lab.Until(t, 10*time.Second, "both to hear each other again", func() bool { return len(a.heard()) > before["caller"]+50 && len(b.heard()) > before["callee"]+50 })
 	for name, h := range map[string]*handset{"caller": a, "callee": b} {
 		var gap time.Duration
+		var late []uint16 // of packets that came when the edge was ready
 		got := h.heard()
-		for i := range got[1:] {
-			gap = max(gap, got[i+1].at.Sub(got[i].at))
+		for i, one := range got {
+			if i > 0 {
+				gap = max(gap, one.at.Sub(got[i-1].at))
+			}
+			if one.at.After(ready) {
+				late = append(late, binary.BigEndian.Uint16(one.data[2:]))
+			}
 		}
 		t.Logf("the %s heard nothing for %v", name, gap.Round(time.Millisecond))
+		if first := slices.IndexFunc(got, func(one heard) bool { return one.at.After(ready) }); first == before[name] {
+			t.Errorf("the %s heard nothing before the edge was ready", name)
+		}
+		for i := range late {
+			if late[i] != late[0]+uint16(i) {
+				t.Errorf("the %s missed a packet when the edge was ready: %d behind %d", name, late[i], late[i-1])
+				break
+			}
+		}
 	}
 	caller.Passed()
 	gateway.Passed()

@@ -3,11 +3,13 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/speakops/sipedge/integration/internal/lab"
+	"github.com/speakops/sipedge/sipedge/admin"
 	"github.com/speakops/sipedge/sipedge/testcall"
 )
 
@@ -185,4 +187,67 @@ func TestRehearsalCallsBothSides(t *testing.T) {
 		t.Errorf("%s", second)
 	}
 	legacy.Passed()
+}
+
+// The test caller and each test line, both as people have them: what the line is
+// for is what the report says.
+func TestTestcallHearsEveryLine(t *testing.T) {
+	t.Parallel()
+	l, edge := lab.Open(t, linesEdits...)
+	t.Run("lines", func(t *testing.T) {
+		for line, c := range map[string]struct {
+			args []string
+			good func(r *testcall.Report) bool
+		}{
+			"milliwatt": {[]string{"--expect-tone", "1004", "--codec", "PCMA"}, func(r *testcall.Report) bool {
+				return r.Media.Codec == "PCMA" && math.Abs(r.Media.Tone.Level) < 0.5 && r.Media.Sent.Far != nil
+			}},
+			"silence":  {nil, func(r *testcall.Report) bool { return r.Media.Heard.Packets > 50 && r.Media.Heard.Sound == 0 }},
+			"echo":     {[]string{"--expect-echo", "--dtmf", "7", "--expect-dtmf"}, func(r *testcall.Report) bool { return r.Media.Echo.Marks > 0 }},
+			"readback": {[]string{"--dtmf", "190*", "--expect-dtmf", "--talk", "5s"}, func(r *testcall.Report) bool { return r.Media.DTMF.Told == "190*" }},
+			"meter":    {[]string{"--dtmf", "#", "--talk", "5s"}, func(r *testcall.Report) bool { return r.Media.DTMF.Told == "000" }},
+			"announce-404": {[]string{"--expect-code", "404"}, func(r *testcall.Report) bool {
+				return r.EarlyMedia && r.Media.Heard.Packets > 200 && r.Media.Heard.Sound > 0
+			}},
+			"ring":       {[]string{"--ring", "1s", "--expect-code", "487"}, func(r *testcall.Report) bool { return r.GaveUp && r.Media == nil }},
+			"busy":       {[]string{"--expect-code", "486"}, func(r *testcall.Report) bool { return r.Media == nil }},
+			"reject-603": {[]string{"--expect-code", "603"}, func(r *testcall.Report) bool { return !r.Answered() }},
+			"echo.answer-after-1": {[]string{"--expect-echo"}, func(r *testcall.Report) bool {
+				return time.Duration(r.Setup-r.PostDialDelay) > 900*time.Millisecond // RFC 3261: 180 first, 200 a second later
+			}},
+			"silence.hangup-after-1": {[]string{"--talk", "20s"}, func(r *testcall.Report) bool { return r.HungUpBy == "callee" }},
+		} {
+			t.Run(line, func(t *testing.T) {
+				t.Parallel()
+				r, text, code := testcallTo(l.For(t), line, append([]string{"--talk", "2s", "--max-jitter", "1s", "--expect-because", "test_line", "--expect-gateway", "testline"}, c.args...)...)
+				if code != 0 || !c.good(&r) {
+					t.Errorf("exit code %d\n%s", code, text)
+				}
+			})
+		}
+	})
+	lab.Until(t, 10*time.Second, "the ports' return", func() bool {
+		_, body := edge.Get("/metrics")
+		return strings.Contains(body, "sipedge_media_ports{state=\"used\"} 0\n")
+	})
+}
+
+// A trunk that is told nothing: with a token the admin API is asked what was
+// decided, and without one the report says what is missing.
+func TestTestcallAsksTheAdminAPI(t *testing.T) {
+	t.Parallel()
+	token := "sipedge_" + strings.Repeat("q", 43)
+	l, _ := lab.Open(t,
+		lab.Edit{Old: "diagnostics: true", New: "diagnostics: false"},
+		lab.Edit{Old: "  listen: \"127.0.0.1:8080\"\n", New: "  listen: \"127.0.0.1:8080\"\n  tokens: [ { name: qa, role: viewer, hash: \"" + admin.Hash(token) + "\" } ]\n"})
+	gateway := l.Gateway("legacy-a", "uas_busy", 2)
+	args := []string{"testcall", legacyNumber, "--via", fmt.Sprintf("127.0.0.1:%d", l.Port("5060")), "--json", "--expect-code", "486", "--expect-side", "legacy", "--expect-because", "port_pending", "--expect-gateway", "legacy-a"}
+	text, code := l.CutoverctlAs(token, args...)
+	if code != 0 || !strings.Contains(text, `"said": "admin"`) {
+		t.Errorf("exit code %d\n%s", code, text)
+	}
+	if text, code := l.Cutoverctl(args...); code != 1 || !strings.Contains(text, "or this command a token") {
+		t.Errorf("exit code %d\n%s", code, text)
+	}
+	gateway.Passed()
 }
