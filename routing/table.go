@@ -78,8 +78,15 @@ func (t *Table) Delete(n PublicNumber, revision uint64) bool {
 
 // Enter is Put, or Delete for a tombstone, of an Entry.
 func (t *Table) Enter(e Entry) bool {
+	_, ok := t.Replace(e)
+	return ok
+}
+
+// Replace is Enter, and tells the revision of the number in whose place e came;
+// 0 when there was none, or only a tombstone.
+func (t *Table) Replace(e Entry) (live uint64, ok bool) {
 	if e.PublicNumber == 0 || e.PublicNumber > keyMask {
-		return false
+		return 0, false
 	}
 	defer t.moveOn()
 	s, hash := t.locate(e.PublicNumber)
@@ -88,7 +95,7 @@ func (t *Table) Enter(e Entry) bool {
 	dir := s.dir.Load()
 	old, had := dir.find(hash, e.PublicNumber)
 	if had && old.revision >= e.Revision {
-		return false
+		return 0, false
 	}
 	if dir == nil {
 		dir = newDirectory(firstSize, t.current())
@@ -106,7 +113,10 @@ func (t *Table) Enter(e Entry) bool {
 		s.kept++
 	}
 	s.live.Add(liveness(r) - liveness(old))
-	return true
+	if !old.dead() {
+		live = old.revision
+	}
+	return live, true
 }
 
 func liveness(r record) int64 {

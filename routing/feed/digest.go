@@ -50,23 +50,18 @@ type tally struct {
 }
 
 // write puts one record or deletion into the table and keeps the tally.
-func (t *tally) write(table *routing.Table, s *stored) bool {
-	n := s.number.PublicNumber
+func (t *tally) write(table *routing.Table, e routing.Entry) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	before, live := table.Get(n)
-	if s.tombstone {
-		if !table.Delete(n, s.number.Revision) {
-			return false
-		}
-	} else {
-		if !table.Put(s.number) {
-			return false
-		}
-		t.digest = t.plus(hashOf(n, s.number.Revision))
+	live, ok := table.Replace(e)
+	if !ok {
+		return false
 	}
-	if live {
-		t.digest = t.minus(hashOf(n, before.Revision))
+	if !e.Shared.Deleted() {
+		t.digest = t.plus(hashOf(e.PublicNumber, e.Revision))
+	}
+	if live != 0 {
+		t.digest = t.minus(hashOf(e.PublicNumber, live))
 	}
 	return true
 }

@@ -278,8 +278,8 @@ func (f *Feed) fault(count *atomic.Uint64, err *KeyError) {
 }
 
 // apply puts one record or entry into the table; its revision decides.
-func (f *Feed) apply(s *stored) {
-	if f.tallies[Partition(s.number.PublicNumber)].write(f.table, s) {
+func (f *Feed) apply(e routing.Entry) {
+	if f.tallies[Partition(e.PublicNumber)].write(f.table, e) {
 		f.counts.applied.Add(1)
 	} else {
 		f.counts.overtaken.Add(1)
@@ -321,7 +321,7 @@ func (f *Feed) unlose(n routing.PublicNumber) {
 
 // applyAhead applies a record that was read past the streams.
 func (f *Feed) applyAhead(s *stored) {
-	f.apply(s)
+	f.apply(s.entry())
 	f.ahead.Store(int64(f.age()))
 }
 

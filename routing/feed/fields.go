@@ -23,6 +23,7 @@ const (
 	fieldPortingState     = "porting_state"
 	fieldRoutingAuthority = "routing_authority"
 	fieldCurrentServing   = "current_serving_provider"
+	fieldCustomer         = "customer_assignment"
 	fieldLRN              = "lrn"
 	fieldOverride         = "override"
 	fieldOverrideFrom     = "override_from"
@@ -64,7 +65,7 @@ var vocabulary = []field{
 	text(fieldCurrentServing, func(n *routing.Number) *routing.ProviderID { return &n.CurrentServingProvider }),
 	text("losing_provider", func(n *routing.Number) *routing.ProviderID { return &n.LosingProvider }),
 	text("underlying_carrier", func(n *routing.Number) *routing.CarrierID { return &n.UnderlyingCarrier }),
-	text("customer_assignment", func(n *routing.Number) *routing.CustomerID { return &n.CustomerAssignment }),
+	text(fieldCustomer, func(n *routing.Number) *routing.CustomerID { return &n.CustomerAssignment }),
 	{fieldLRN, "an E.164 number such as +12025550000, or nothing",
 		func(n *routing.Number, s string) error {
 			if s != "" {
@@ -150,7 +151,7 @@ func printable(s string) error {
 		return &TextError{quoted(s) + ", which is not UTF-8"}
 	}
 	for _, r := range s {
-		if !unicode.IsPrint(r) {
+		if (r < ' ' || r > '~') && !unicode.IsPrint(r) {
 			return &TextError{fmt.Sprintf("%s, which holds a character that cannot be printed (%U)", quoted(s), r)}
 		}
 	}
@@ -173,6 +174,15 @@ type stored struct {
 	number    routing.Number
 	tombstone bool
 	seq       uint64 // of a stream entry; 0 in a record
+}
+
+// entry is what the table takes.
+func (s *stored) entry() routing.Entry {
+	e := routing.Entry{PublicNumber: s.number.PublicNumber, Revision: s.number.Revision}
+	if !s.tombstone {
+		e.Shared, e.Customer = routing.Share(s.number), s.number.CustomerAssignment
+	}
+	return e
 }
 
 // readStored reads the fields of a record or an entry, given as name, value,

@@ -198,7 +198,7 @@ func (f *Feed) entry(at int, p *partition, e *redis.XMessage) {
 		f.fault(&f.counts.garbage, &KeyError{f.keys.changes(at), "entry " + e.ID + ": " + err.Error()})
 		return
 	}
-	f.apply(&s)
+	f.apply(s.entry())
 	f.found(n)
 	f.reconcile(at, p)
 }

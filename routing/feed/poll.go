@@ -107,7 +107,8 @@ type meta struct {
 	incarnation string
 	seq         uint64
 	digest      digest
-	hasDigest   bool // asked for, and there
+	hasDigest   bool   // asked for, and there
+	count       uint64 // live records, if asked for: a hint, that nothing depends on
 }
 
 func readMeta(cmd *redis.SliceCmd) (m meta, err error) {
@@ -128,6 +129,10 @@ func readMeta(cmd *redis.SliceCmd) (m meta, err error) {
 	if len(values) > 2 {
 		text, _ := values[2].(string)
 		m.digest, m.hasDigest = readDigest(text)
+	}
+	if len(values) > 3 {
+		text, _ := values[3].(string)
+		m.count, _ = strconv.ParseUint(text, 10, 40)
 	}
 	return m, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -43,6 +44,7 @@ func (f *Feed) scanUnknown(ctx context.Context, src *source) error {
 		return nil
 	}
 	s := newScan(f, marks)
+	s.reserve(ctx, src)
 	if err := s.run(ctx, src); err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func (f *Feed) mark(ctx context.Context, src *source, group []int, marks map[int
 	lasts := make([]*redis.XMessageSliceCmd, len(group))
 	_, err := src.quick.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, p := range group {
-			metas[i] = pipe.HMGet(ctx, f.keys.meta(p), "incarnation", "seq")
+			metas[i] = pipe.HMGet(ctx, f.keys.meta(p), "incarnation", "seq", "digest", "count")
 			lasts[i] = pipe.XRevRangeN(ctx, f.keys.changes(p), "+", "-", 1)
 		}
 		return nil
@@ -124,6 +126,29 @@ func newScan(f *Feed, wanted map[int]mark) *scan {
 	return s
 }
 
+// reserve makes room for what is to come, so that an empty table need not grow
+// again and again: for as many numbers as the store counts, which can be no more
+// than it has keys.
+func (s *scan) reserve(ctx context.Context, src *source) {
+	if s.seen != nil {
+		return
+	}
+	var keys atomic.Int64
+	err := src.masters(ctx, func(ctx context.Context, m redis.Cmdable) error {
+		n, err := m.DBSize(ctx).Result()
+		keys.Add(n)
+		return err
+	})
+	if err != nil {
+		return // a table that grows is only slower
+	}
+	counted := uint64(0)
+	for _, m := range s.wanted {
+		counted += m.count
+	}
+	s.feed.table.Reserve(int(min(counted, uint64(keys.Load()))))
+}
+
 func (s *scan) run(ctx context.Context, src *source) error {
 	pattern := s.feed.keys.pattern(-1)
 	if len(s.wanted) == 1 {
@@ -141,8 +166,9 @@ func (s *scan) run(ctx context.Context, src *source) error {
 	})
 	for range s.feed.opts.Loaders {
 		g.Go(func() error {
+			l := loader{scan: s}
 			for of := range pages {
-				if err := s.load(ctx, src.rdb, of); err != nil {
+				if err := l.load(ctx, src.rdb, of); err != nil {
 					return err
 				}
 			}
@@ -196,50 +222,18 @@ func (s *scan) sort(names []string) []found {
 	return of
 }
 
-// load reads a page of records into the table.
-func (s *scan) load(ctx context.Context, rdb redis.UniversalClient, of []found) error {
-	if len(of) == 0 {
-		return nil
-	}
-	cmds := make([]*redis.MapStringStringCmd, len(of))
-	_, err := rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for i := range of {
-			cmds[i] = pipe.HGetAll(ctx, of[i].key)
-		}
-		return nil
-	})
-	if err := transportError(err); err != nil {
-		return err
-	}
-	f := s.feed
-	for i, cmd := range cmds {
-		fields, err := cmd.Result()
-		switch {
-		case err != nil && wrongType(err):
-			f.fault(&f.counts.wrongType, &KeyError{of[i].key, "it is not a hash"})
-		case err != nil:
-			return err
-		case len(fields) == 0:
-			continue // a tombstone that expired since it was listed
-		default:
-			r, err := readRecord(of[i].number, fields)
-			if err != nil {
-				f.fault(&f.counts.garbage, &KeyError{of[i].key, err.Error()})
-				break
-			}
-			s.compare(&r)
-			f.apply(&r)
-		}
-		s.saw(of[i].number)
-	}
-	return nil
+// apply takes one record that the store has.
+func (s *scan) apply(e routing.Entry) {
+	s.compare(e)
+	s.feed.apply(e)
+	s.saw(e.PublicNumber)
 }
 
 // compare notes a number of which the store has forgotten a write.
-func (s *scan) compare(r *stored) {
-	if s.seen != nil && s.feed.table.Revision(r.number.PublicNumber) > r.number.Revision {
+func (s *scan) compare(e routing.Entry) {
+	if s.seen != nil && s.feed.table.Revision(e.PublicNumber) > e.Revision {
 		s.mu.Lock()
-		s.lost = append(s.lost, r.number.PublicNumber)
+		s.lost = append(s.lost, e.PublicNumber)
 		s.mu.Unlock()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ func BenchmarkLoad(b *testing.B) {
 	if err := Pour(r.Addr(), "p", count); err != nil {
 		b.Fatal(err)
 	}
-	before := cpuOf(b, r)
+	before, own := cpuOf(b, r), ownCPU(b)
 	for b.Loop() {
 		if table, _ := follow(b, r, feed.Options{}); table.Len() != count {
 			b.Fatal(table.Len())
@@ -95,6 +96,16 @@ func BenchmarkLoad(b *testing.B) {
 	all := float64(count) * float64(b.N)
 	b.ReportMetric(all/b.Elapsed().Seconds(), "numbers/s")
 	b.ReportMetric((cpuOf(b, r)-before)*1e6/all, "redis-us/number")
+	b.ReportMetric((ownCPU(b)-own)*1e6/all, "edge-us/number")
+}
+
+// ownCPU is the processor time of this process, in seconds.
+func ownCPU(b *testing.B) float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
 var usedForm = regexp.MustCompile(`used_cpu_(?:sys|user):([0-9.]+)`)
