@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -121,6 +122,49 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 	if after := rdb.HGetAll(ctx, key).Val(); len(after) != len(before) || after["revision"] != before["revision"] {
 		t.Errorf("the record was %v and is %v", before, after)
+	}
+}
+
+// The README's edge may also share limits with others and send its records to
+// streams, in keys of their own; numbers stay out of its reach there too.
+func TestEdgeUserSharesLimitsAndSendsRecords(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t, lab.Edit{Old: "    session_timer: transparent", New: "    session_timer: transparent\n    limits: { concurrent: 30 }"},
+		lab.Edit{Old: "limits:\n", New: "records: { redis_stream: true }\nlimits:\n  shared: true\n"})
+	l.Import()
+	shownUsers(t, l)
+	l.Edit(asEdge.Old, asEdge.New)
+	rdb := l.Redis.Client()
+	defer rdb.Close()
+	ctx := context.Background()
+	edge := l.Serve("edge")
+	gateway := l.Gateway("legacy-a", "uas_answered", 1)
+	l.Call("uac_answered", legacyNumber, "legacy-a").Passed()
+	gateway.Passed()
+	lab.Until(t, 20*time.Second, "the edge's share of the trunk's limit in Redis", func() bool {
+		_, ok := rdb.HGetAll(ctx, "lab:{limits}:qa").Val()["e:lab-1"]
+		return ok
+	})
+	for _, name := range []string{"decisions", "cdr"} {
+		lab.Until(t, 20*time.Second, "the call in the stream of "+name, func() bool {
+			return strings.Contains(fmt.Sprint(rdb.XRange(ctx, "lab:records:"+name, "-", "+").Val()), strings.TrimPrefix(legacyNumber, "+"))
+		})
+	}
+	if text := edge.Text(); strings.Contains(text, "NOPERM") {
+		t.Errorf("the edge was refused something:\n%s", text)
+	}
+	c := redis.NewClient(&redis.Options{Addr: l.Redis.Addr(), Username: "sipedge-edge", Password: passwordOf("sipedge-edge")})
+	defer c.Close()
+	key := rdb.Keys(ctx, "lab:n:*:"+legacyNumber).Val()[0]
+	for _, args := range [][]any{
+		{"HSET", key, "routing_authority", "speakops"},
+		{"EVAL", "return redis.call('HSET', KEYS[2], 'routing_authority', 'speakops')", 2, "lab:{limits}:qa", key},
+		{"EVAL", "return redis.call('HSET', ARGV[1], 'routing_authority', 'speakops')", 1, "lab:{limits}:qa", key},
+		{"RENAME", "lab:records:cdr", key}, {"COPY", "lab:{limits}:qa", key, "REPLACE"},
+	} {
+		if err := c.Do(ctx, args...).Err(); err == nil || !strings.Contains(err.Error(), "NOPERM") && !strings.Contains(err.Error(), "can't access") {
+			t.Errorf("%v: %v", args, err)
+		}
 	}
 }
 
