@@ -226,6 +226,21 @@ func TestImportDoesNotOverwriteWhoWritesMeanwhile(t *testing.T) {
 	})
 }
 
+// What was written at that very instant, and not after it, is overwritten.
+func TestImportOverwritesWhatIsNotLater(t *testing.T) {
+	both(t, func(t *testing.T, rdb *redis.Client) {
+		s := store(t, rdb)
+		at := put(t, s, legacy(number(t, "+12025550143"))).Revision
+		file := rows(t, "n.csv", "public_number,routing_authority,customer_assignment\n+12025550143,legacy,ours\n")
+		if sum, err := s.Import(context.Background(), file, ImportOptions{Since: at - 1}); err != nil || len(sum.Refused) != 1 {
+			t.Errorf("an instant before: %+v %v", sum, err)
+		}
+		if sum, err := s.Import(context.Background(), file, ImportOptions{Since: at}); err != nil || sum.Updated != 1 {
+			t.Errorf("at that instant: %+v %v", sum, err)
+		}
+	})
+}
+
 func TestOverridesInAFile(t *testing.T) {
 	ctx := context.Background()
 	s := store(t, small(t))
