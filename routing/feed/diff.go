@@ -108,8 +108,9 @@ func (s *Store) Diff(ctx context.Context, rows []Row, bothWays bool, bad func(er
 }
 
 func (row *Row) differs(n *routing.Number) (fields []FieldDifference) {
-	for i := 0; i+1 < len(row.set); i += 2 {
-		name, want := row.set[i], row.set[i+1]
+	set := row.fields.set()
+	for i := 0; i+1 < len(set); i += 2 {
+		name, want := set[i], set[i+1]
 		if has := named[name].show(n); has != want {
 			fields = append(fields, FieldDifference{name, shownAs(name, has), shownAs(name, want)})
 		}

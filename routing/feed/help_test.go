@@ -137,7 +137,7 @@ func fill(t testing.TB, s *Store, from, count int) {
 	t.Helper()
 	rows := make([]Row, count)
 	for i := range rows {
-		rows[i] = Row{Line: i + 1, Number: nth(from + i), set: []string{fieldRoutingAuthority, "legacy", "customer_assignment", "acme"}}
+		rows[i] = Row{Line: i + 1, Number: nth(from + i), fields: pack([]string{fieldRoutingAuthority, "legacy", "customer_assignment", "acme"})}
 	}
 	sum, err := s.Import(context.Background(), rows, ImportOptions{})
 	if err != nil || sum.Rows() != count || len(sum.Refused) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -224,6 +225,19 @@ func TestImportDoesNotOverwriteWhoWritesMeanwhile(t *testing.T) {
 			t.Fatalf("%+v %v", sum, err)
 		}
 	})
+}
+
+// Rows are kept packed; what comes out is what went in.
+func TestPackedFieldsComeBack(t *testing.T) {
+	var set []string
+	for i := range vocabulary {
+		set = append(set, vocabulary[i].name, strings.Repeat("é", i*i)) // up to 512 bytes, and none
+	}
+	for _, some := range [][]string{set, set[:2], set[2:4], nil} {
+		if got := pack(some).set(); !slices.Equal(got, some) {
+			t.Errorf("%q came back as %q", some, got)
+		}
+	}
 }
 
 // What was written at that very instant, and not after it, is overwritten.

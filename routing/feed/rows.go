@@ -15,8 +15,8 @@ import (
 type Row struct {
 	Line   int // of the file, from 1
 	Number routing.PublicNumber
-	Expect Expect   // from the column revision: write only over that one; Any without
-	set    []string // name, value, name, value, as stored
+	Expect Expect // from the column revision: write only over that one; Any without
+	fields packed // as stored
 }
 
 // RowError is one mistake in a file of numbers.
@@ -119,7 +119,7 @@ func columns() string {
 
 // add checks a row and keeps it. All mistakes of the row are reported.
 func (r *rowReader) add(line int, cells []cell) {
-	row := Row{Line: line, set: make([]string, 0, 2*len(cells))}
+	row, set := Row{Line: line}, make([]string, 0, 2*len(cells))
 	var n routing.Number
 	wrong := false
 	fail := func(column, found, expected string) {
@@ -145,7 +145,7 @@ func (r *rowReader) add(line int, cells []cell) {
 			continue
 		}
 		if !skip {
-			row.set = append(row.set, c.name, value)
+			set = append(set, c.name, value)
 		}
 	}
 	has := func(name string) bool {
@@ -169,6 +169,7 @@ func (r *rowReader) add(line int, cells []cell) {
 		r.lines[row.Number] = line
 	}
 	if !wrong {
+		row.fields = pack(set)
 		r.rows = append(r.rows, row)
 	}
 }
@@ -204,7 +205,7 @@ func (c cell) stored() (value string, skip bool, err error) {
 
 // change is what the script is asked to do for a row.
 func (row *Row) change(verb, operation string) *change {
-	c := &change{verb: verb, number: row.Number, operation: operation, expect: row.Expect, set: row.set}
+	c := &change{verb: verb, number: row.Number, operation: operation, expect: row.Expect, set: row.fields.set()}
 	c.state = c.value(fieldPortingState)
 	if c.state == "" {
 		// A number we have never heard of: on the legacy side a port begins, on

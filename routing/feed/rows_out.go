@@ -145,7 +145,8 @@ func LostOf(row Row) (Lost, error) {
 	if row.Expect == Any {
 		return Lost{}, &RowError{Line: row.Line, Column: fieldRevision, Found: "nothing", Expected: "the revision that was lost, above which the record is applied again"}
 	}
-	for _, c := range [][]string{row.change("", "").defaults, row.set} {
+	change := row.change("", "")
+	for _, c := range [][]string{change.defaults, change.set} {
 		for i := 0; i+1 < len(c); i += 2 {
 			if err := named[c[i]].read(&n, c[i+1]); err != nil {
 				return Lost{}, &RowError{Line: row.Line, Column: c[i], Found: foundOf(c[i+1], err), Expected: expectedOf(named[c[i]], err)}

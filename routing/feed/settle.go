@@ -42,9 +42,9 @@ func (s *Store) Advance(ctx context.Context, numbers []routing.PublicNumber, to 
 
 // amend writes the same into many records.
 func (s *Store) amend(ctx context.Context, operation string, numbers []routing.PublicNumber, set []string) (Settled, error) {
-	rows := make([]Row, len(numbers))
+	rows, fields := make([]Row, len(numbers)), pack(set)
 	for i, n := range numbers {
-		rows[i] = Row{Line: i + 1, Number: n, set: set}
+		rows[i] = Row{Line: i + 1, Number: n, fields: fields}
 	}
 	im := &importer{store: s, opts: ImportOptions{Operation: operation}, verb: "settle"}
 	results := make([]rowResult, len(rows))
