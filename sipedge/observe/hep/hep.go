@@ -20,7 +20,7 @@ type Packet struct {
 	Agent    uint32 // capture agent id
 	Node     string // name of this edge
 	Password string // "": none is asked for
-	Call     string // correlation id: the same for both sides of a call
+	Call     []byte // correlation id: the same for both sides of a call
 	Payload  []byte // SIP
 }
 
@@ -44,8 +44,12 @@ const (
 	chunkNode        = 19
 
 	kindSIP   = 1
-	headLen   = 6
+	atLength  = 4 // of the packet, in its head
 	chunkHead = 6
+
+	// maxText bounds a name, maxHead all but the payload.
+	maxText = 255
+	maxHead = 1024
 
 	// MaxPayload keeps a packet within one datagram.
 	MaxPayload = 60000
@@ -86,7 +90,7 @@ func Append(dst []byte, p *Packet) []byte {
 	dst = text(dst, chunkCorrelation, p.Call)
 	payload := p.Payload[:min(len(p.Payload), MaxPayload)]
 	dst = append(chunk(dst, chunkPayload, len(payload)), payload...)
-	be.PutUint16(dst[from+4:], uint16(len(dst)-from))
+	be.PutUint16(dst[from+atLength:], uint16(len(dst)-from))
 	return dst
 }
 
@@ -97,10 +101,10 @@ func chunk(dst []byte, kind uint16, n int) []byte {
 	return be.AppendUint16(dst, uint16(chunkHead+n))
 }
 
-func text(dst []byte, kind uint16, s string) []byte {
-	if s == "" {
+func text[T string | []byte](dst []byte, kind uint16, s T) []byte {
+	if len(s) == 0 {
 		return dst
 	}
-	s = s[:min(len(s), 255)]
+	s = s[:min(len(s), maxText)]
 	return append(chunk(dst, kind, len(s)), s...)
 }

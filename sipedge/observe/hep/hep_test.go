@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/speakops/sipedge/sipedge/records"
@@ -155,6 +156,31 @@ func TestManyLeaveTogether(t *testing.T) {
 	}
 }
 
+// Messages wait for others to leave with, unless there are so many that the queue
+// would not hold what comes meanwhile.
+func TestAFullQueueDoesNotWait(t *testing.T) {
+	for n, want := range map[int]time.Duration{1: patient, 10: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			homer, us := net.Pipe()
+			s := New(Options{QueueBytes: 10_000, Dial: func(context.Context, string) (net.Conn, error) { return us, nil }})
+			for range n {
+				s.Mirror(records.CallID{1}, time.Now(), false, transport.Flow{Peer: peer4}, local4, []byte(invite))
+			}
+			ctx, stop := context.WithCancel(context.Background())
+			done := make(chan struct{})
+			begun := time.Now()
+			go func() { s.Run(ctx); close(done) }()
+			b := make([]byte, 4)
+			if _, err := io.ReadFull(homer, b); err != nil || string(b) != "HEP3" || time.Since(begun) != want {
+				t.Errorf("%d messages: %q after %v, %v", n, b, time.Since(begun), err)
+			}
+			stop()
+			homer.Close()
+			<-done
+		})
+	}
+}
+
 // Over a stream packets follow each other; a Homer that breaks off loses what was
 // on its way, which is counted, and calls go on.
 func TestStream(t *testing.T) {
@@ -205,6 +231,6 @@ func BenchmarkMirror(b *testing.B) {
 	raw := []byte(invite)
 	for b.Loop() {
 		s.Mirror(records.CallID{1}, at, false, transport.Flow{Peer: peer4}, local4, raw)
-		s.waiting = s.waiting[:0]
+		s.waiting, s.packets = s.waiting[:0], 0
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/ipv4"
-
 	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport"
@@ -22,17 +20,19 @@ type Options struct {
 	Agent      uint32
 	Node       string
 	Password   string
-	QueueBytes int                                                         // packets waiting (1 MiB)
+	QueueBytes int                                                         // packets waiting (4 MiB)
 	Dial       func(ctx context.Context, address string) (net.Conn, error) // (the kernel)
 }
 
 // Sender mirrors messages to one Homer.
 type Sender struct {
-	o    Options
-	wake chan struct{}
+	o     Options
+	wake  chan struct{} // something waits
+	hurry chan struct{} // so much that it must leave now
 
 	mu      sync.Mutex
-	waiting []byte // packets, each after the four bytes of its length and of its payload's
+	waiting []byte // packets, one after the other, as a stream takes them
+	packets int    // how many
 	stats   Stats
 }
 
@@ -45,7 +45,7 @@ type Stats struct {
 // New makes a Sender; nothing leaves before Run.
 func New(o Options) *Sender {
 	if o.QueueBytes <= 0 {
-		o.QueueBytes = 1 << 20
+		o.QueueBytes = 4 << 20
 	}
 	if o.Dial == nil {
 		o.Dial = func(ctx context.Context, address string) (net.Conn, error) {
@@ -56,39 +56,41 @@ func New(o Options) *Sender {
 			return (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, network, address)
 		}
 	}
-	return &Sender{o: o, wake: make(chan struct{}, 1)}
+	return &Sender{o: o, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 }
 
-const frameHead = 8
-
-// Mirror queues one message; it copies and never blocks.
+// Mirror queues one message, without its secrets; it copies and never blocks.
 func (s *Sender) Mirror(call records.CallID, at time.Time, out bool, f transport.Flow, local netip.AddrPort, raw []byte) {
 	var name [2 * len(call)]byte
 	hex.Encode(name[:], call[:])
 	p := Packet{
-		At: at, From: f.Peer, To: local, TCP: f.Proto != transport.UDP, Agent: s.o.Agent, Node: s.o.Node, Password: s.o.Password, Payload: raw,
+		At: at, From: f.Peer, To: local, TCP: f.Proto != transport.UDP, Agent: s.o.Agent, Node: s.o.Node, Password: s.o.Password, Call: name[:], Payload: raw,
 	}
 	if out {
 		p.From, p.To = p.To, p.From
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting)+len(raw)+512 > s.o.QueueBytes {
+	if len(s.waiting)+len(raw)+maxHead > s.o.QueueBytes {
 		s.stats.Lost++
 		return
 	}
-	first := len(s.waiting) == 0
-	from := len(s.waiting)
-	s.waiting = append(s.waiting, 0, 0, 0, 0, 0, 0, 0, 0)
-	p.Call = string(name[:])
 	s.waiting = Append(s.waiting, &p)
-	be.PutUint32(s.waiting[from:], uint32(len(s.waiting)-from-frameHead))
-	be.PutUint32(s.waiting[from+4:], uint32(min(len(raw), MaxPayload)))
-	if first {
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
+	s.packets++
+	// Now that the copy is at hand in the processor: later it would have to be fetched.
+	ladder.Redact(s.waiting[len(s.waiting)-min(len(raw), MaxPayload):])
+	if s.packets == 1 {
+		signal(s.wake)
+	}
+	if len(s.waiting) >= s.o.QueueBytes/4 {
+		signal(s.hurry)
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -101,8 +103,8 @@ func (s *Sender) Stats() Stats {
 
 // Run sends until ctx ends; it dials again ten seconds after a failure.
 func (s *Sender) Run(ctx context.Context) error {
-	out := newLine()
-	defer func() { out.close() }()
+	var out line
+	defer out.close()
 	var spare []byte
 	var retry time.Time
 	for {
@@ -111,149 +113,68 @@ func (s *Sender) Run(ctx context.Context) error {
 			return nil
 		case <-s.wake:
 		}
-		pause(ctx, gather)
-		s.mu.Lock()
-		batch := s.waiting
-		s.waiting = spare[:0]
-		s.mu.Unlock()
-		spare = batch
-		if out.conn == nil && time.Now().After(retry) {
-			if conn, err := s.o.Dial(ctx, s.o.Address); err != nil {
-				retry = time.Now().Add(redial)
-				s.note(0, 0, err)
-			} else {
-				out.use(conn)
+		// While there is traffic, it is collected by the clock: to be woken for each
+		// batch would cost the calls that do it more than the batch.
+		for s.gather(ctx) {
+			batch, n := s.take(spare)
+			if n == 0 {
+				break
 			}
-		}
-		s.send(out, batch)
-		if out.conn == nil && retry.Before(time.Now()) {
-			retry = time.Now().Add(redial)
+			if !out.up() && time.Now().After(retry) {
+				if conn, err := s.o.Dial(ctx, s.o.Address); err != nil {
+					retry = time.Now().Add(redial)
+					s.note(0, 0, err)
+				} else {
+					out.use(conn)
+				}
+			}
+			went, err := out.write(batch, n)
+			s.note(went, n-went, err)
+			if err != nil && !out.up() {
+				retry = time.Now().Add(redial)
+			}
+			spare = batch
 		}
 	}
+}
+
+// take gives out what is waiting, n packets, and puts spare in its place.
+func (s *Sender) take(spare []byte) (batch []byte, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.packets == 0 {
+		return spare, 0
+	}
+	batch, n = s.waiting, s.packets
+	s.waiting, s.packets = spare[:0], 0
+	return batch, n
 }
 
 // redial is the pause after Homer could not be reached, or broke off.
 const redial = 10 * time.Second
 
-// gather is how long a message waits for others to leave with.
-const gather = 5 * time.Millisecond
+// patient is how long messages wait for others to leave with. Each time somebody
+// is woken costs a tenth of a millisecond and more, what is written much less.
+const patient = 50 * time.Millisecond
 
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
+// gather waits until it is time for the next batch; false when ctx has ended.
+func (s *Sender) gather(ctx context.Context) bool {
+	t := time.NewTimer(patient)
 	defer t.Stop()
 	select {
 	case <-t.C:
+	case <-s.hurry:
 	case <-ctx.Done():
+		return false
 	}
+	return true
 }
 
-// send sends a batch, or counts it as lost where there is nobody to send it to.
-func (s *Sender) send(out *line, batch []byte) {
-	var sent, lost uint64
-	var last error
-	for len(batch) > 0 {
-		n := 0
-		for n < len(out.room) && len(batch) > 0 {
-			size, payload := int(be.Uint32(batch)), int(be.Uint32(batch[4:]))
-			packet := batch[frameHead : frameHead+size]
-			batch = batch[frameHead+size:]
-			ladder.Redact(packet[size-payload:])
-			out.room[n].Buffers[0] = packet
-			n++
-		}
-		went, err := out.write(n)
-		sent, lost = sent+uint64(went), lost+uint64(n-went)
-		if err != nil {
-			last = err
-		}
-	}
-	s.note(sent, lost, last)
-}
-
-// line is the way to Homer, nil conn while there is none. The kernel takes many
-// packets in one call: of a mirrored message the call would cost the most.
-type line struct {
-	conn   net.Conn
-	many   *ipv4.PacketConn // of datagrams; nil: conn is none of the kernel's, or a stream
-	stream bool
-	room   [64]ipv4.Message
-	parts  [64][]byte
-}
-
-// patience is how long a stream may be at one batch before it is given up: a
-// Homer that stopped reading must not hold what waits for the next one.
-const patience = 2 * time.Second
-
-// pour is write for a stream: one that fails is closed, since nobody knows where
-// in a packet it ended.
-func (l *line) pour(n int) (went int, err error) {
-	for i := range n {
-		l.parts[i] = l.room[i].Buffers[0]
-	}
-	all := net.Buffers(l.parts[:n])
-	_ = l.conn.SetWriteDeadline(time.Now().Add(patience))
-	if _, err = all.WriteTo(l.conn); err != nil {
-		_ = l.conn.Close()
-		l.conn = nil
-		return 0, err
-	}
-	return n, nil
-}
-
-func newLine() *line {
-	l := new(line)
-	for i := range l.room {
-		l.room[i].Buffers = make([][]byte, 1)
-	}
-	return l
-}
-
-func (l *line) use(c net.Conn) {
-	_, l.stream = c.(*net.TCPConn)
-	l.conn, l.many = c, nil
-	if udp, ok := c.(*net.UDPConn); ok {
-		l.many = ipv4.NewPacketConn(udp) // IPv6 too: no option of either family is used
-	}
-}
-
-func (l *line) close() {
-	if l.conn != nil {
-		l.conn.Close()
-	}
-}
-
-// write sends the first n packets in room and says how many went. A port that is
-// closed tells so now and then, and costs the packet it tells it at; the next one
-// may be heard.
-func (l *line) write(n int) (went int, last error) {
-	switch {
-	case l.conn == nil:
-		return 0, nil
-	case l.stream:
-		return l.pour(n)
-	}
-	for at := 0; at < n; {
-		k, err := 1, error(nil)
-		if l.many != nil {
-			k, err = l.many.WriteBatch(l.room[at:n], 0)
-		} else {
-			_, err = l.conn.Write(l.room[at].Buffers[0])
-		}
-		if err != nil {
-			last, k = err, 1
-		} else {
-			went += k
-		}
-		at += max(1, k)
-	}
-	return went, last
-}
-
-func (s *Sender) note(sent, lost uint64, err error) {
+func (s *Sender) note(sent, lost int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stats.Sent += sent
-	s.stats.Lost += lost
+	s.stats.Sent += uint64(sent)
+	s.stats.Lost += uint64(lost)
 	if err != nil {
 		s.stats.Failed++
 		s.stats.Error = err.Error()

@@ -145,8 +145,29 @@ func TestPcapInWireshark(t *testing.T) {
 	if n := strings.Count(string(out), "\n"); n != 10 {
 		t.Errorf("%d packets", n)
 	}
-	flow, err := exec.Command(tshark, "-r", file, "-q", "-z", "sip,stat").Output()
-	if err != nil || !strings.Contains(string(flow), "INVITE") || !strings.Contains(string(flow), "Number of SIP messages: 10") {
-		t.Errorf("%v\n%s", err, flow)
+	stat, err := exec.Command(tshark, "-r", file, "-q", "-z", "sip,stat").Output()
+	if err != nil || !strings.Contains(string(stat), "Number of SIP messages: 10") || !strings.Contains(string(stat), "Number of resent SIP messages: 2") {
+		t.Errorf("%v\n%s", err, stat)
+	}
+	// Its flow graph has a column for each of the five addresses.
+	out, err = exec.Command(tshark, "-r", file, "-q", "-z", "flow,any,standard").Output()
+	flow := strings.Join(strings.Fields(strings.ReplaceAll(string(out), "|", " ")), " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for _, step := range []string{
+		"192.0.2.100 192.0.2.20 2001:db8::1 192.0.2.1 2001:db8::ff",
+		"0.000000 Request: INVITE sip: SIP/SDP: Request: INVITE sip:+12025550143@192.0.2.1 (5060) ------------------> (5060)",
+		"2.001000 Request: INVITE sip:", "(5060) ------------------> (5080)", "2.020000 Status: 180 Ringing", "(5060) <------------------ (5080)",
+		"2.020000 Status: 180 Ringing", "(5060) <------------------ (5060)", "4.020000 Status: 200 OK (INVI SIP: Status: 200 OK (INVITE)",
+		"64.000000 Request: BYE", "(5060) ------------------> (5060)",
+	} {
+		n := strings.Index(flow[at:], step)
+		if n < 0 {
+			t.Errorf("no %q in the rest of\n%s", step, out)
+			break
+		}
+		at += n
 	}
 }

@@ -118,7 +118,7 @@ func (s *Store) finish(l *Ladder) {
 		if st.raw == nil {
 			continue
 		}
-		redact(st.raw)
+		Redact(st.raw)
 		if st.Who == "" {
 			st.Who = cmp.Or(names[st.Peer], st.Peer)
 		}

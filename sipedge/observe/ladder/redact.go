@@ -10,16 +10,32 @@ var (
 	secretLines   = [][]byte{[]byte("a=crypto:"), []byte("a=ice-pwd:"), []byte("k=")}
 )
 
-// redact overwrites the secrets of one message.
-func redact(b []byte) {
+// begins is how lines begin that are worth a look: with the first letter of a
+// secret, or, being folded or empty, with none.
+var begins = func() (set [256]bool) {
+	for _, list := range [][][]byte{secretHeaders, secretLines, {[]byte(" "), []byte("\t"), []byte("\r"), []byte("\n")}} {
+		for _, s := range list {
+			set[s[0]], set[bytes.ToUpper(s)[0]] = true, true
+		}
+	}
+	return set
+}()
+
+// Redact overwrites in b, in place, what nobody may read of one message. It is
+// on the way of every message that is shown: most lines cost it one byte.
+func Redact(b []byte) {
 	head := true
 	secret := false
 	for len(b) > 0 {
-		line := b
+		line, first := b, b[0]
 		if n := bytes.IndexByte(b, '\n'); n >= 0 {
 			line, b = b[:n], b[n+1:]
 		} else {
 			b = nil
+		}
+		if !begins[first] {
+			secret = false
+			continue
 		}
 		line = bytes.TrimSuffix(line, []byte("\r"))
 		switch {
@@ -54,6 +70,3 @@ func blot(b []byte) {
 		b[i] = 'x'
 	}
 }
-
-// Redact overwrites in b, in place, what nobody may read of one message.
-func Redact(b []byte) { redact(b) }
