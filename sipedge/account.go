@@ -251,7 +251,9 @@ func (e *Edge) recordEnd(s *shard, d *dialog, side records.Side, now call.Instan
 	e.parts.CDRs.Append(s.lines)
 }
 
-// endElsewhere writes the CDR of a call that another edge answered.
+// endElsewhere writes the CDR of a call that another edge answered: all that the
+// route token knows of it. The other edge may give the call up later and write
+// one as well; readers know this one by its mark.
 func (e *Edge) endElsewhere(s *shard, p *passage, m *message.Message, alone *anchor, side records.Side, now call.Instant) {
 	told := alone.told()
 	if e.parts.CDRs == nil || p.token.Answered == 0 && p.token.Direction == token.ToCallee {
@@ -261,6 +263,7 @@ func (e *Edge) endElsewhere(s *shard, p *passage, m *message.Message, alone *anc
 	c := records.CDR{
 		Call: t.Call, SIPCallID: m.CallID, RoutingAuthority: routing.RoutingAuthority(t.Authority), Revision: t.Revision,
 		Outcome: "answered", Code: 200, Ended: e.wall(now), HungUpBy: side, Cause: 16, Media: told,
+		PublicNumber: e164.Number(t.Number), ByToken: true,
 	}
 	if t.Answered != 0 {
 		c.Answered = time.Unix(int64(t.Answered), 0)

@@ -101,7 +101,7 @@ func (s *shard) sealLeg(inv *invite, m *message.Message, l *leg, out int, now ca
 	t := token.Token{
 		Direction: token.ToCaller,
 		Call:      inv.id, Edge: w.edgeHash, Trunk: inv.trunk.hash, Route: inv.route.hash,
-		Authority: uint8(inv.decision.Authority), Revision: inv.decision.Revision,
+		Authority: uint8(inv.decision.Authority), Revision: inv.decision.Revision, Number: uint64(inv.decision.PublicNumber),
 		In: w.listeners[inv.flow.Listener].hash, Out: w.listeners[out].hash,
 		Hop: inv.source, HopProto: uint8(inv.flow.Proto),
 		Expires: uint32(s.edge.wall(now).Add(w.maxDuration + time.Hour).Unix()),

@@ -114,6 +114,7 @@ func writeAudit(w io.Writer, findings []audit.Finding, t audit.Totals, files, un
 	}{
 		{t.StraddlingRetries, "retries of a call reached the other side after a flip"},
 		{t.Unaccounted, "routed calls have no call detail record: still up, or written by an edge that is not here"},
+		{t.Elsewhere, "calls ended at another edge than had answered them, which gave them up later: of their two call detail records, by_token has the true end"},
 		{t.Undecided, "answered calls have no decision: it was written by an edge, or into a file, that is not here"},
 		{int(t.Gaps), "lines are missing that an edge had no room for: what they held cannot be proved"},
 		{unread, "lines were not read: cut off, or of another schema"},

@@ -90,6 +90,7 @@ type line struct {
 	Answered time.Time `json:"answered"`
 	Ended    time.Time `json:"ended"`
 	HungUpBy string    `json:"hung_up_by"`
+	ByToken  bool      `json:"by_token"`
 	Attempts []struct {
 		Gateway string `json:"gateway"`
 		Code    int    `json:"code"`
@@ -155,7 +156,7 @@ func (l *line) feed(where string, a *audit.Auditor) bool {
 	case l.Kind == "cdr":
 		c := audit.CDR{
 			Where: where, Edge: l.Edge, Call: l.Call, Number: l.Number, Authority: l.Authority, Because: l.Because, Revision: l.Revision,
-			Outcome: l.Outcome, HungUpBy: l.HungUpBy, Answered: l.Answered, Ended: l.Ended,
+			Outcome: l.Outcome, HungUpBy: l.HungUpBy, Answered: l.Answered, Ended: l.Ended, ByToken: l.ByToken,
 		}
 		for _, at := range l.Attempts {
 			c.Attempts = append(c.Attempts, audit.Attempt{Gateway: at.Gateway, Result: at.Result, Code: at.Code})

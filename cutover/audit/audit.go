@@ -53,6 +53,7 @@ type CDR struct {
 	Revision           uint64
 	Outcome, HungUpBy  string
 	Answered, Ended    time.Time
+	ByToken            bool // of an edge that did not answer the call
 	Attempts           []Attempt
 }
 
@@ -147,6 +148,7 @@ type Totals struct {
 	Exceptions  map[string]int `json:"exceptions"`  // by because: allowed, and worth knowing
 	Unaccounted int            `json:"unaccounted"` // routed calls without a CDR: still up, or their edge's records are missing
 	Undecided   int            `json:"undecided"`   // CDRs without a decision: the records of the edge that decided are missing
+	Elsewhere   int            `json:"elsewhere"`   // calls with two CDRs: ended at one edge, given up later by the one that answered
 	Gaps        uint64         `json:"gaps"`        // lines that edges say they had no room for
 
 	// StraddlingRetries are retries of one call that were sent to both sides by a
@@ -228,6 +230,13 @@ func (a *Auditor) Decision(d Decision) {
 func (a *Auditor) CDR(c CDR) {
 	a.totals.CDRs++
 	if before := a.ended[c.Call]; before != nil {
+		if before.ByToken != c.ByToken && before.Edge != c.Edge {
+			a.totals.Elsewhere++
+			if before.ByToken { // the other one knows more of the call
+				a.ended[c.Call] = &c
+			}
+			return
+		}
 		a.found("two_cdrs", []string{before.Where, c.Where}, "call %s has two call detail records", c.Call)
 		return
 	}

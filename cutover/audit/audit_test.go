@@ -43,7 +43,7 @@ func good() []any {
 		decision(3, "a", time.Second, routing.SpeakOps, routing.Cut, 7),
 		decision(4, "b", 2*time.Second, routing.SpeakOps, routing.Cut, 7),
 		asked(decision(5, "b", 3*time.Second, routing.Legacy, routing.TestOverride, 7)),
-		CDR{Where: "a.cdr:1", Call: "call1", Authority: "legacy", Outcome: "answered"},
+		CDR{Where: "a.cdr:1", Edge: "a", Call: "call1", Authority: "legacy", Outcome: "answered"},
 		CDR{Where: "b.cdr:1", Call: "call4", Authority: "speakops", Outcome: "answered"},
 	}
 }
@@ -84,6 +84,8 @@ func TestBrokenPromises(t *testing.T) {
 		"one INVITE to both sides":            {[]any{twin}, "both_sides", "a:1 b:6"},
 		"one call decided twice":              {[]any{same}, "both_sides", "a:1 a:6"},
 		"two CDRs":                            {[]any{CDR{Where: "b.cdr:2", Call: "call1", Authority: "legacy"}}, "two_cdrs", "a.cdr:1 b.cdr:2"},
+		"two CDRs by the token":               {[]any{CDR{Where: "b.cdr:2", Edge: "b", Call: "call2", ByToken: true}, CDR{Where: "c.cdr:1", Edge: "c", Call: "call2", ByToken: true}}, "two_cdrs", "b.cdr:2 c.cdr:1"},
+		"two CDRs of one edge":                {[]any{CDR{Where: "a.cdr:2", Edge: "a", Call: "call1", ByToken: true}}, "two_cdrs", "a.cdr:1 a.cdr:2"},
 		"carried by another than was decided": {[]any{CDR{Where: "b.cdr:2", Call: "call2", Authority: "speakops"}}, "cdr_differs", "b:2 b.cdr:2"},
 		"one revision, two holders":           {[]any{decision(6, "a", 0, routing.Legacy, routing.Record, 99), decision(8, "b", 0, routing.SpeakOps, routing.Record, 99)}, "revision_disagrees", "a:6 b:8"},
 		"an edge goes back":                   {[]any{decision(6, "a", 0, routing.Legacy, routing.Record, 100), decision(8, "a", time.Hour, routing.Legacy, routing.Record, 99)}, "revision_goes_back", "a:6 a:8"},
@@ -109,8 +111,9 @@ func TestWhatIsAllowed(t *testing.T) {
 	first.CallKey, again.CallKey = "sid1", "sid1"
 	held := decision(9, "a", 0, routing.AuthorityNone, routing.ClockUncertain, 7)
 	held.Kind = "hold"
-	findings, totals := audit(schedule, append(good(), first, again, held, decision(10, "a", time.Hour, routing.Legacy, routing.OverrideForceLegacy, 3)))
-	if len(findings) != 0 || totals.StraddlingRetries != 1 || totals.Held != 1 || len(totals.Retries) != 1 || strings.Join(totals.Retries[0].Where, " ") != "a:6 a:8" {
+	elsewhere := CDR{Where: "b.cdr:2", Edge: "b", Call: "call1", Authority: "legacy", Outcome: "answered", ByToken: true}
+	findings, totals := audit(schedule, append(good(), first, again, held, decision(10, "a", time.Hour, routing.Legacy, routing.OverrideForceLegacy, 3), elsewhere))
+	if len(findings) != 0 || totals.Elsewhere != 1 || totals.StraddlingRetries != 1 || totals.Held != 1 || len(totals.Retries) != 1 || strings.Join(totals.Retries[0].Where, " ") != "a:6 a:8" {
 		t.Errorf("%v %+v", findings, totals)
 	}
 }

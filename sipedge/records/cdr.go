@@ -28,8 +28,11 @@ type Attempt struct {
 	Result  string        // one word: answered, busy, no_progress, ...
 }
 
-// CDR is one call from INVITE to hang-up. There is exactly one per Call,
-// whatever edges served it. Zero fields are left out of the line.
+// CDR is one call from INVITE to hang-up. There is one per Call, but for a call
+// that ended at another edge than answered it: that one writes what the route
+// token knows, ByToken, and the one that answered, if it lives and the call was
+// not ended there too, writes its own when it gives the call up. Both have the
+// Call; the end of the first is the true one. Zero fields are left out of the line.
 type CDR struct {
 	Call      CallID
 	SIPCallID []byte
@@ -65,6 +68,7 @@ type CDR struct {
 	Attempts  []Attempt
 	Media     []Stream // of an anchored call
 	Readopted bool     // taken over from the journal by a restarted edge
+	ByToken   bool     // all this edge knows is the route token: another one answered
 }
 
 // AppendCDR appends one line. duration_ms counts from answer to end and is
@@ -101,6 +105,7 @@ func (e *Encoder) AppendCDR(dst []byte, c *CDR) []byte {
 	o.attempts(c.Attempts)
 	o.streams(c.Media)
 	o.flag("readopted", c.Readopted)
+	o.flag("by_token", c.ByToken)
 	return o.close()
 }
 

@@ -33,7 +33,7 @@ func everyField() map[string][]byte {
 		Call: CallID{1}, SIPCallID: []byte("x"), CallKey: []byte("k"), Trunk: "t", Source: netip.MustParseAddrPort("192.0.2.1:1"), Route: "r", Gateway: "g",
 		PublicNumber: 12025550143, Caller: 13055550100, RoutingAuthority: routing.Legacy, PortingState: routing.Armed, CurrentServingProvider: "p",
 		UnderlyingCarrier: "u", CustomerAssignment: "c", Because: routing.Cut, Revision: 1, Interval: routing.Interval{Earliest: ten, Latest: ten},
-		Outcome: "answered", Code: 200, Invited: ten, Ringing: ten, Answered: ten, Ended: ten.Add(time.Second), HungUpBy: ByCaller, Cause: 16, Readopted: true,
+		Outcome: "answered", Code: 200, Invited: ten, Ringing: ten, Answered: ten, Ended: ten.Add(time.Second), HungUpBy: ByCaller, Cause: 16, Readopted: true, ByToken: true,
 		Attempts: []Attempt{{"g", netip.MustParseAddrPort("192.0.2.1:1"), 1, 1, 200, "answered"}},
 	}
 	heard := Heard{Missed: true, For: time.Second, Report: quality.Report{

@@ -38,6 +38,7 @@ type Token struct {
 	HopProto  uint8          // below 32
 	Expires   uint32         // Unix seconds
 	Answered  uint32         // Unix seconds, 0 before the answer
+	Number    uint64         // called number, its digits as one integer; 0 for none, and beside a hop of IPv6, which leaves no room
 }
 
 // packedSize is the length of a Token before sealing, in bytes.
@@ -65,6 +66,8 @@ const (
 
 // pack lays a Token out: one byte of direction, address family and protocol, so
 // that an IPv6 hop still fits into MaxLen characters, then the rest big-endian.
+// The number lies where only an IPv6 hop reaches: tokens of an edge that does not
+// know of it have zeros there.
 func (t *Token) pack(b *[packedSize]byte) {
 	addr := t.Hop.Addr().Unmap()
 	family := noHop
@@ -73,6 +76,7 @@ func (t *Token) pack(b *[packedSize]byte) {
 		family = hop4
 		a := addr.As4()
 		copy(b[49:], a[:])
+		binary.BigEndian.PutUint64(b[53:], t.Number)
 	case addr.Is6():
 		family = hop6
 		a := addr.As16()
@@ -108,6 +112,7 @@ func (t *Token) unpack(b []byte) bool {
 		t.Hop = netip.AddrPortFrom(netip.Addr{}, port)
 	case hop4:
 		t.Hop = netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[49:53])), port)
+		t.Number = get.Uint64(b[53:])
 	case hop6:
 		t.Hop = netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[49:65])), port)
 	default:

@@ -41,7 +41,7 @@ func sample() Token {
 func tokens() *rapid.Generator[Token] {
 	return rapid.Custom(func(t *rapid.T) Token {
 		u32 := rapid.Uint32()
-		hop := netip.AddrPort{}
+		hop, number := netip.AddrPort{}, uint64(0)
 		port := rapid.Uint16().Draw(t, "port")
 		raw := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "address")
 		switch rapid.IntRange(0, 2).Draw(t, "family") {
@@ -49,13 +49,14 @@ func tokens() *rapid.Generator[Token] {
 			hop = netip.AddrPortFrom(netip.Addr{}, port)
 		case 1:
 			hop = netip.AddrPortFrom(netip.AddrFrom4([4]byte(raw[:4])), port)
+			number = rapid.Uint64().Draw(t, "number")
 		case 2:
 			hop = netip.AddrPortFrom(netip.AddrFrom16([16]byte(raw)).Unmap(), port)
 		}
 		return Token{
-			Direction: Direction(rapid.IntRange(0, 1).Draw(t, "direction")),
-			Call:      [12]byte(rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "call")),
-			Edge:      u32.Draw(t, "edge"), Trunk: u32.Draw(t, "trunk"), Route: u32.Draw(t, "route"),
+			Number: number, Direction: Direction(rapid.IntRange(0, 1).Draw(t, "direction")),
+			Call: [12]byte(rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "call")),
+			Edge: u32.Draw(t, "edge"), Trunk: u32.Draw(t, "trunk"), Route: u32.Draw(t, "route"),
 			Authority: rapid.Byte().Draw(t, "authority"), Flags: rapid.Byte().Draw(t, "flags"),
 			Revision: rapid.Uint64().Draw(t, "revision"), In: u32.Draw(t, "in"), Out: u32.Draw(t, "out"),
 			Hop: hop, HopProto: byte(rapid.IntRange(0, 31).Draw(t, "proto")),
