@@ -22,6 +22,7 @@ type telemetry struct {
 	Rounds  int           `default:"3" help:"Turns of each."`
 	Bound   float64       `default:"10" help:"Percent that all of it may cost; 0: no bound."`
 	Each    bool          `help:"Also each part by itself."`
+	Only    []string      `help:"Instead of all: these parts, each by itself."`
 	Profile string        `type:"path" help:"Folder for a CPU profile of each turn of the last round."`
 }
 
@@ -74,11 +75,13 @@ func (t *telemetry) Run(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer datagrams.Close()
-	all := parts("tcp://" + homer.Addr().String())
-	turns := []string{"off", "all"}
-	if t.Each {
-		all = append(all, part{name: "homer_udp", on: fmt.Sprintf("hep: { address: %q }", datagrams.LocalAddr()), apart: true})
-		for _, p := range all {
+	all := append(parts("tcp://"+homer.Addr().String()), part{name: "homer_udp", on: fmt.Sprintf("hep: { address: %q }", datagrams.LocalAddr()), apart: true})
+	turns := append([]string{"off"}, t.Only...)
+	if len(t.Only) == 0 {
+		turns = append(turns, "all")
+	}
+	for _, p := range all {
+		if t.Each {
 			turns = append(turns, p.name)
 		}
 	}
