@@ -64,7 +64,7 @@ func as(l *lab.Lab, user string) []string {
 // right is told which.
 func TestLeastPrivilege(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, asEdge)
+	l := lab.New(t, asEdge, lab.Edit{Old: "admin:\n", New: "records: { redis_stream: true }\n\nadmin:\n"})
 	shownUsers(t, l)
 	rdb := l.Redis.Client()
 	defer rdb.Close()
@@ -95,6 +95,9 @@ func TestLeastPrivilege(t *testing.T) {
 	gateway := l.Gateway("legacy-a", "uas_answered", 1)
 	l.Call("uac_answered", legacyNumber, "legacy-a").Passed()
 	gateway.Passed()
+	for _, name := range []string{"decisions", "cdr"} {
+		lab.Until(t, 10*time.Second, "the record in the stream of "+name, func() bool { return rdb.XLen(ctx, "lab:records:"+name).Val() == 1 })
+	}
 	if text := edge.Text(); strings.Contains(text, "NOPERM") {
 		t.Errorf("the edge was refused something:\n%s", text)
 	}
