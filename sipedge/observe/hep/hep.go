@@ -1,9 +1,9 @@
 // Package hep answers: how does a message of a call look to a Homer?
 //
 // It writes HEP version 3 (HOMER Encapsulation Protocol, the chunks of vendor 0)
-// and sends it over UDP from a queue of bounded size, so that a slow network, a
-// name that does not resolve or a Homer that is down costs calls nothing: what
-// finds no room is counted.
+// and sends it over UDP or a stream from a queue of bounded size, so that a slow
+// network, a name that does not resolve or a Homer that is down costs calls
+// nothing: what finds no room is counted.
 package hep
 
 import (
