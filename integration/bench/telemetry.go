@@ -22,7 +22,7 @@ type telemetry struct {
 	Rounds  int           `default:"3" help:"Turns of each."`
 	Bound   float64       `default:"10" help:"Percent that all of it may cost; 0: no bound."`
 	Each    bool          `help:"Also each part by itself."`
-	Only    []string      `help:"Instead of all: these parts, each by itself."`
+	Only    []string      `help:"Instead of all: these parts (log, metrics, ladders, traces, homer, homer_udp, all), each by itself."`
 	Profile string        `type:"path" help:"Folder for a CPU profile of each turn of the last round."`
 }
 
@@ -77,6 +77,11 @@ func (t *telemetry) Run(ctx context.Context, b *bench) error {
 	defer datagrams.Close()
 	all := append(parts("tcp://"+homer.Addr().String()), part{name: "homer_udp", on: fmt.Sprintf("hep: { address: %q }", datagrams.LocalAddr()), apart: true})
 	turns := append([]string{"off"}, t.Only...)
+	for _, name := range t.Only {
+		if name != "all" && !slices.ContainsFunc(all, func(p part) bool { return p.name == name }) {
+			return fmt.Errorf("telemetry has no part %q", name)
+		}
+	}
 	if len(t.Only) == 0 {
 		turns = append(turns, "all")
 	}
