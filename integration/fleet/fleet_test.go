@@ -15,13 +15,17 @@ import (
 	"github.com/speakops/sipedge/integration/fleet/judge"
 )
 
+// ordinary is the seed of every day: Redis dies at the instant of a flip. Others are
+// for long runs, in which what they find can be looked into.
+const ordinary = 8
+
 // Ten orders of five numbers flip, move, are cancelled and rolled back by two
 // people while 150 calls a second come in and the nemesis goes through its list.
 // Nobody may carry a call it does not hold, no call may come to both sides, none
 // that is up may be lost.
 func TestANemesisFindsNothing(t *testing.T) {
 	t.Parallel()
-	seed, lasts := uint64(time.Now().UnixNano()), duration(t, "FLEET_TIME", 10*time.Second)
+	seed, lasts := uint64(ordinary), duration(t, "FLEET_TIME", 10*time.Second)
 	if text := os.Getenv("FLEET_SEED"); text != "" {
 		var err error
 		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
