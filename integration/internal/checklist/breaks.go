@@ -266,7 +266,7 @@ func prefixFold`,
 		return false, false`,
 		`	case l.locked && !l.signalled.IsValid():
 		return false, false`,
-		"sipedge/media:TestOnlyTheSignalledAddressIsHeard"},
+		"sipedge/media:TestTheWindowOfNATIsShort"},
 	{"panics", "a panic ends the reader", "sipedge/transport/deliver.go",
 		`	if r := recover(); r != nil {`,
 		`	if r := any(nil); r != nil {`,
