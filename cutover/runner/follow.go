@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/speakops/sipedge/cutover"
 	"github.com/speakops/sipedge/cutover/clock"
 	"github.com/speakops/sipedge/cutover/ledger"
+	"github.com/speakops/sipedge/cutover/runner/said"
 )
 
 // answerWithin bounds one question to the store.
@@ -172,34 +172,17 @@ func (r *Runner) shorten() {
 	}
 }
 
-// said keeps a trouble that lasts from filling the log: it is told when it
-// begins, when it changes, and when it is over.
-type said struct {
-	mu   sync.Mutex
-	last map[string]string
+// troubles tells what lasts when it begins, when it changes, and when it is over.
+type troubles struct{ said.Said }
+
+func (t *troubles) once(log *slog.Logger, about string, err error) {
+	if t.News(about, err) {
+		log.Warn("cutover: what is in force stays in force meanwhile", "about", about, "error", err)
+	}
 }
 
-func (s *said) once(log *slog.Logger, about string, err error) {
-	if errors.Is(err, context.Canceled) {
-		return // the edge is being stopped, and so is what it was at
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last == nil {
-		s.last = map[string]string{}
-	}
-	if s.last[about] == err.Error() {
-		return
-	}
-	s.last[about] = err.Error()
-	log.Warn("cutover: what is in force stays in force meanwhile", "about", about, "error", err)
-}
-
-func (s *said) over(log *slog.Logger, about string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last[about] != "" {
-		delete(s.last, about)
+func (t *troubles) over(log *slog.Logger, about string) {
+	if t.Over(about) {
 		log.Info("cutover: working again", "about", about)
 	}
 }

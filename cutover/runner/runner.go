@@ -72,7 +72,7 @@ type Runner struct {
 	idle    cutover.Edge // as it was when last nothing was on its way to the disk
 	inspect *cutover.Inspect
 	pace    pace // of the store's answers
-	said    said
+	said    troubles
 	lonely  time.Time // since when nobody has told of a chain
 	met     bool      // there is a chain, or was one, in this life of the process
 	asking  time.Time // when this edge last asked to join

@@ -14,9 +14,7 @@ package office
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,6 +24,7 @@ import (
 	"github.com/speakops/sipedge/cutover/ledger"
 	"github.com/speakops/sipedge/cutover/order"
 	"github.com/speakops/sipedge/cutover/runner"
+	"github.com/speakops/sipedge/cutover/runner/said"
 	"github.com/speakops/sipedge/routing"
 	"github.com/speakops/sipedge/routing/feed"
 	"github.com/speakops/sipedge/sipedge/admin"
@@ -76,7 +75,7 @@ type Office struct {
 	wake chan struct{} // the settler has something to write
 	told told          // what the journal says
 	beat beatHistory
-	said said
+	said troubles
 }
 
 // New opens an office; nothing is asked yet.
@@ -140,29 +139,11 @@ func (f *Office) certainly(at time.Time) bool { return f.o.Clock.Now().After(at)
 // committed is what is in force here.
 func (f *Office) committed() *cutover.Revision { return f.o.Runner.Pair().Committed }
 
-// said keeps a log from saying the same twice.
-type said struct {
-	mu   sync.Mutex
-	last map[string]string
-}
+// troubles keeps a log from saying the same twice.
+type troubles struct{ said.Said }
 
-func (s *said) once(log *slog.Logger, what string, err error) {
-	if errors.Is(err, context.Canceled) {
-		return // the edge is being stopped, and so is what it was at
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if s.last[what] == text {
-		return
-	}
-	if s.last == nil {
-		s.last = map[string]string{}
-	}
-	if s.last[what] = text; err != nil {
+func (t *troubles) once(log *slog.Logger, what string, err error) {
+	if t.News(what, err) {
 		log.Warn("cutover office: "+what, "error", err)
 	}
 }
