@@ -26,7 +26,7 @@ import (
 // how often it all happens, TROUBLE_RATE the calls a second.
 func TestRedisTroubleUnderLoad(t *testing.T) {
 	t.Parallel()
-	rounds, rate := setting(t, "TROUBLE_ROUNDS", 1), setting(t, "TROUBLE_RATE", 60)
+	rounds, rate := lab.Setting(t, "TROUBLE_ROUNDS", 1), lab.Setting(t, "TROUBLE_RATE", 60)
 	l := lab.New(t)
 	a, b := l.Redis, lab.NewRedis(t)
 	l.Import()
@@ -83,19 +83,6 @@ func TestRedisTroubleUnderLoad(t *testing.T) {
 	if w.taken < rounds*20 {
 		t.Errorf("%d writes were taken and %d were not: that is no load", w.taken, w.refused)
 	}
-}
-
-func setting(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("%s=%q is no count", name, text)
-	}
-	return n
 }
 
 // trouble is everything that can befall a master, and then its end.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/speakops/sipedge/integration/fleet/judge"
+	"github.com/speakops/sipedge/integration/internal/lab"
 )
 
 // ordinary is the seed of every day: Redis dies at the instant of a flip. Others are
@@ -32,7 +33,7 @@ func TestANemesisFindsNothing(t *testing.T) {
 			t.Fatalf("FLEET_SEED=%q: %v", text, err)
 		}
 	}
-	for i := range uint64(setting(t, "FLEET_ROUNDS", 1)) {
+	for i := range uint64(lab.Setting(t, "FLEET_ROUNDS", 1)) {
 		t.Run(fmt.Sprint(seed+i), func(t *testing.T) { haunted(t, seed+i, lasts) })
 	}
 }
@@ -129,17 +130,4 @@ func duration(t *testing.T, name string, otherwise time.Duration) time.Duration 
 		t.Fatalf("%s=%q is no time such as 10m", name, text)
 	}
 	return d
-}
-
-func setting(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("%s=%q is no count", name, text)
-	}
-	return n
 }

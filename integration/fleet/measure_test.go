@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/speakops/sipedge/integration/fleet/judge"
+	"github.com/speakops/sipedge/integration/internal/lab"
 	"github.com/speakops/sipedge/sipedge/admin"
 )
 
@@ -20,7 +21,7 @@ const measured = 10_000
 // call fails by it. Then it is rolled back.
 func TestManyNumbersFlipAtOnce(t *testing.T) {
 	t.Parallel()
-	count, rate, dead := setting(t, "FLEET_NUMBERS", 1000), setting(t, "FLEET_RATE", 150), duration(t, "FLEET_DEAD", 3*time.Second)
+	count, rate, dead := lab.Setting(t, "FLEET_NUMBERS", 1000), lab.Setting(t, "FLEET_RATE", 150), duration(t, "FLEET_DEAD", 3*time.Second)
 	w := openTown(t, count, 1)
 	w.load(rate, dead+10*time.Minute, w.mix(2*time.Second))
 	anna, bo := person{w, anna}, person{w, bo}
