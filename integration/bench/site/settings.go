@@ -38,12 +38,13 @@ sip:
 			return err
 		}
 	}
-	fmt.Fprintf(&b, `redis: { mode: standalone, addresses: [ "%s" ], prefix: bench }
+	fmt.Fprintf(&b, `redis: { mode: standalone, addresses: [ "%s" ], prefix: %s }
+numbers: { snapshot_every: 1s }
 cutover: { init: auto }
 routes:
   - { id: legacy, authority: legacy, gateways: [ { id: legacy-1, uri: "sip:%s" } ], probe: { method: none } }
   - { id: speakops, authority: speakops, gateways: [ { id: speakops-1, uri: "sip:%s" } ], probe: { method: none } }
-`, addr(s.Redis), addr(s.Legacy), addr(s.SpeakOps))
+`, addr(s.Redis), prefix, addr(s.Legacy), addr(s.SpeakOps))
 	if set.Gateways > 0 {
 		b.WriteString("  - { id: others, authority: legacy, probe: { method: none }, gateways: [")
 		for i := range set.Gateways {

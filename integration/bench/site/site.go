@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	many "github.com/speakops/sipedge/integration/internal/crowd"
 )
 
 //go:embed kamailio.cfg *.xml
@@ -76,6 +78,13 @@ func Open(ctx context.Context, dir string, numbers, called int) (s *Site, err er
 // Close stops the Redis.
 func (s *Site) Close() { s.redis.Stop() }
 
+// Pour adds numbers that nobody calls, before a system is started: of area code
+// 200, which none of the site's own has.
+func (s *Site) Pour(numbers int) error { return many.Pour(addr(s.Redis), prefix, numbers) }
+
+// prefix begins the keys of the edges in the site's Redis.
+const prefix = "bench"
+
 // seed gives Kamailio its numbers: one string each.
 func seed(ctx context.Context, s *Site, _ string) error {
 	rdb := redis.NewClient(&redis.Options{Addr: addr(s.Redis)})
@@ -98,7 +107,7 @@ func seed(ctx context.Context, s *Site, _ string) error {
 func (s *Site) newFleet(ctx context.Context) error {
 	rdb := redis.NewClient(&redis.Options{Addr: addr(s.Redis)})
 	defer rdb.Close()
-	keys := rdb.Scan(ctx, 0, "bench:chain:*", 10_000).Iterator()
+	keys := rdb.Scan(ctx, 0, prefix+":chain:*", 10_000).Iterator()
 	for keys.Next(ctx) {
 		if err := rdb.Del(ctx, keys.Val()).Err(); err != nil {
 			return fmt.Errorf("forget the chain: %w", err)

@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,9 +13,10 @@ import (
 
 // System is one proxy to compare: how it is started between the gateways.
 type System struct {
-	Name string
-	Note string // what it does beside carrying calls
-	argv func(s *Site, dir string) (env, argv []string, err error)
+	Name  string
+	Note  string // what it does beside carrying calls
+	argv  func(s *Site, dir string) (env, argv []string, err error)
+	ready func(s *Site, dir string) bool // listens, and is ready beyond that; nil: as soon as it listens
 	// prepare does what does not count, before the start.
 	prepare func(ctx context.Context, s *Site, dir string) error
 }
@@ -49,7 +51,7 @@ func kamailio(name, note string, defines ...string) System {
 // Settings are what a measurement may change about the edge.
 type Settings struct {
 	Transport  string        // of the trunk: "udp" (or ""), "tcp", "tls"
-	Trunks     int           // further trunks, each with a source range of its own
+	Trunks     int           // further trunks, each with two source ranges of its own
 	Gateways   int           // further gateways, on a route nobody takes
 	Extra      string        // YAML of further top-level sections
 	QueueDelay time.Duration // target_queue_delay of overload control; 0: so long that it never interferes
@@ -74,10 +76,23 @@ func Edge(name, note, bin string, set Settings) System {
 			}
 			return nil
 		},
+		ready: loaded,
 		argv: func(s *Site, dir string) ([]string, []string, error) {
 			return set.Env, []string{bin, "serve", "--config", filepath.Join(dir, "edge.yaml")}, nil
 		},
 	}
+}
+
+// loaded says that an edge has its whole table and has kept it on disk, which it
+// does once: only then a call costs what it costs all day.
+func loaded(s *Site, dir string) bool {
+	answer, err := http.Get("http://" + addr(s.Admin) + "/readyz")
+	if err != nil {
+		return false
+	}
+	_ = answer.Body.Close()
+	kept, _ := filepath.Glob(filepath.Join(dir, "data", "*", "*.snapshot"))
+	return answer.StatusCode == http.StatusOK && len(kept) > 0
 }
 
 // Running is a system in its place, its gateways beside it.
@@ -91,50 +106,56 @@ type Running struct {
 
 // Start starts gateways and system in a folder of their own and waits until the
 // system listens. Stop ends them.
-func (s *Site) Start(ctx context.Context, sys System) (r *Running, err error) {
+func (s *Site) Start(ctx context.Context, sys System) (*Running, error) {
 	s.runs++
 	dir := filepath.Join(s.Dir, fmt.Sprintf("%02d-%s", s.runs, sys.Name))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	r = &Running{System: &sys, site: s, dir: dir}
-	defer func() {
-		if err != nil {
-			r.Stop()
-		}
-	}()
+	r := &Running{System: &sys, site: s, dir: dir}
+	if err := r.start(ctx); err != nil {
+		r.Stop()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Running) start(ctx context.Context) error {
+	s, sys, dir := r.site, r.System, r.dir
 	for name, port := range map[string]int{"legacy": s.Legacy, "speakops": s.SpeakOps} {
 		g, err := s.gateway(ctx, dir, name, port)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.gateways = append(r.gateways, g)
 	}
 	if sys.prepare != nil {
 		if err := sys.prepare(ctx, s, dir); err != nil {
-			return nil, fmt.Errorf("%s: %w", sys.Name, err)
+			return fmt.Errorf("%s: %w", sys.Name, err)
 		}
 	}
 	env, argv, err := sys.argv(s, dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if r.proxy, err = Start("proxy", dir, env, argv...); err != nil {
-		return nil, err
+		return err
 	}
-	err = until(ctx, 90*time.Second, sys.Name, func() bool { return r.proxy.Ended() || bound(s.Proxy) })
-	if err == nil && r.proxy.Ended() {
-		err = fmt.Errorf("%s ended at once; its log is %s", sys.Name, r.proxy.Log)
+	err = until(ctx, 5*time.Minute, sys.Name, func() bool { return r.proxy.Ended() || bound(s.Proxy) && (sys.ready == nil || sys.ready(s, dir)) })
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = pause(ctx, time.Second) // children fork, a table is loaded
+	if r.proxy.Ended() {
+		return fmt.Errorf("%s ended at once; its log is %s", sys.Name, r.proxy.Log)
 	}
-	return r, err
+	return pause(ctx, time.Second) // children fork
 }
 
 // Stop ends system and gateways and waits until their ports are free again.
 func (r *Running) Stop() {
-	r.proxy.Stop()
+	if r.proxy != nil {
+		r.proxy.Stop()
+	}
 	for _, g := range r.gateways {
 		g.Stop()
 	}
