@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"iter"
 	"log/slog"
 	"time"
 
@@ -93,16 +94,37 @@ func (e *Edge) Health() (r admin.Report) {
 	if at := e.lastNoPorts.Load(); at != 0 && time.Duration(int64(e.now())-at) < time.Minute {
 		r.Degraded = append(r.Degraded, admin.Reason{Because: string(becauseMediaPorts), Detail: media.ErrNoPorts.Error()})
 	}
-	for id, r2 := range w.routes {
-		dark := len(r2.hops) > 0
-		for _, h := range r2.hops {
-			dark = dark && !w.set.Alive(h.index)
-		}
-		if dark {
+	for id, health := range e.Routes() {
+		if health.Alive == 0 {
 			r.Degraded = append(r.Degraded, admin.Reason{Because: "route_dark", Detail: "no gateway of route " + string(id) + " is alive; calls still try them"})
 		}
 	}
 	return r
+}
+
+// RouteHealth is how many gateways of a route are alive: probes or calls found an
+// address of theirs not dark. A builtin route is one gateway that always is.
+type RouteHealth struct{ Alive, Of int }
+
+// Routes yields the health of every route.
+func (e *Edge) Routes() iter.Seq2[routing.RouteID, RouteHealth] {
+	w := e.world.Load()
+	return func(yield func(routing.RouteID, RouteHealth) bool) {
+		for id, r := range w.routes {
+			health := RouteHealth{Of: len(r.hops)}
+			for _, h := range r.hops {
+				if w.set.Alive(h.index) {
+					health.Alive++
+				}
+			}
+			if health.Of == 0 {
+				health = RouteHealth{1, 1}
+			}
+			if !yield(id, health) {
+				return
+			}
+		}
+	}
 }
 
 // staleAfter is the age from which the table is worth a word: several polls.
@@ -150,15 +172,11 @@ func (e *Edge) Gateways() []admin.Gateway {
 			out[at].Addresses = append(out[at].Addresses, st.Proto.String()+":"+st.Address.String())
 		}
 	}
-	for _, h := range w.gateways {
-		at, ok := seen[[2]string{string(h.route.ID), string(h.id)}]
-		if !ok {
-			continue
-		}
-		out[at].URI = "sip:" + h.uri
-		for _, g := range h.route.Gateways {
-			if g.Index == h.index {
-				out[at].Priority, out[at].Weight = g.Priority, g.Weight
+	for _, r := range w.routes {
+		for i, h := range r.hops {
+			if at, ok := seen[[2]string{string(r.ID), string(h.id)}]; ok {
+				out[at].URI = "sip:" + h.uri
+				out[at].Priority, out[at].Weight = r.Gateways[i].Priority, r.Gateways[i].Weight
 			}
 		}
 	}

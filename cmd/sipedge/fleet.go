@@ -67,14 +67,9 @@ func tellOf(edge *sipedge.Edge, b *runner.Beat) {
 	s := edge.Status()
 	b.Dialogs, b.Held = s.Dialogs, s.Held
 	b.TableAge = time.Duration(s.TableAge * float64(time.Second))
-	b.Gateways = map[string]bool{}
-	for _, g := range edge.Gateways() {
-		b.Gateways[g.Route+"/"+g.Gateway] = g.State != "dark"
-	}
-	for id, r := range edge.World().Routes {
-		if r.Builtin != "" {
-			b.Gateways[string(id)+"/"] = true
-		}
+	b.Routes = map[routing.RouteID]runner.RouteHealth{}
+	for id, health := range edge.Routes() {
+		b.Routes[id] = runner.RouteHealth(health)
 	}
 }
 

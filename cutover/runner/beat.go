@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/speakops/sipedge/cutover"
+	"github.com/speakops/sipedge/routing"
 )
 
 // beatEvery is how often an edge tells the fleet of itself.
@@ -40,11 +41,19 @@ type Beat struct {
 	Admin    string           `json:"admin,omitempty"` // where its API listens
 	Numbers  int              `json:"numbers"`
 	TableAge time.Duration    `json:"table_age_ns"`
-	Sides    map[string]int64 `json:"calls,omitempty"`    // carried so far, by routing_authority
-	Gateways map[string]bool  `json:"gateways,omitempty"` // route/gateway -> alive; "route/" of a builtin one
+	Sides    map[string]int64 `json:"calls,omitempty"` // carried so far, by routing_authority
 	Dialogs  int              `json:"dialogs,omitempty"`
 	Held     int              `json:"held,omitempty"`
 	Writer   bool             `json:"writer,omitempty"` // it may write number records
+
+	Routes map[routing.RouteID]RouteHealth `json:"routes,omitempty"`
+}
+
+// RouteHealth is how many gateways of a route are alive to an edge. It has no
+// names: a heartbeat stays short whatever the number of gateways.
+type RouteHealth struct {
+	Alive int `json:"alive"`
+	Of    int `json:"of"`
 }
 
 // Spread is how many of the store's replicas had a revision when its commit was

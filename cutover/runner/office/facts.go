@@ -2,7 +2,6 @@ package office
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/speakops/sipedge/cutover"
@@ -89,14 +88,8 @@ func edgeFacts(b *runner.Beat) order.EdgeFacts {
 			e.NotReady = "it does not serve"
 		}
 	}
-	for key, alive := range b.Gateways {
-		route, _, _ := strings.Cut(key, "/")
-		h := e.Health[routing.RouteID(route)]
-		h.Of++
-		if alive {
-			h.Alive++
-		}
-		e.Health[routing.RouteID(route)] = h
+	for id, health := range b.Routes {
+		e.Health[id] = order.RouteHealth(health)
 	}
 	return e
 }
