@@ -15,19 +15,28 @@ type transports struct {
 	For  time.Duration `default:"10s" help:"Length of each."`
 }
 
-// Run prints what a call costs behind each transport, over UDP's cost.
+// Run prints what a call costs behind each transport, over UDP's cost: of the
+// edge, and of a program that moves the same bytes and does nothing else.
 func (t *transports) Run(ctx context.Context, b *bench) error {
-	udp := 0.0
-	for _, transport := range []string{"udp", "tcp", "tls"} {
-		rung, err := b.one(ctx, site.Edge("edge-"+transport, "trunk by "+transport, b.edge, site.Settings{Transport: transport}),
-			site.Load{Rate: t.Rate, Calls: int(t.For.Seconds() * float64(t.Rate)), Hold: 50 * time.Millisecond, Transport: transport})
-		if err != nil {
-			return err
+	systems := map[string]func(transport string) site.System{
+		"edge": func(by string) site.System {
+			return site.Edge("edge-"+by, "trunk by "+by, b.edge, site.Settings{Transport: by})
+		},
+		"floor": func(by string) site.System { return site.Floor(b.floor, by) },
+	}
+	for _, name := range []string{"floor", "edge"} {
+		udp := 0.0
+		for _, transport := range []string{"udp", "tcp", "tls"} {
+			rung, err := b.one(ctx, systems[name](transport),
+				site.Load{Rate: t.Rate, Calls: int(t.For.Seconds() * float64(t.Rate)), Hold: 50 * time.Millisecond, Transport: transport})
+			if err != nil {
+				return err
+			}
+			if udp == 0 {
+				udp = rung.CPU()
+			}
+			fmt.Printf("%-5s %-4s %6d calls/s  failed %d  %.1f us/call  %.2f of UDP\n", name, transport, t.Rate, rung.Failed, rung.CPU(), rung.CPU()/udp)
 		}
-		if udp == 0 {
-			udp = rung.CPU()
-		}
-		fmt.Printf("%-4s %6d calls/s  failed %d  %.1f us/call  %.2f of UDP\n", transport, t.Rate, rung.Failed, rung.CPU(), rung.CPU()/udp)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@
 // It is no SIP proxy. It moves the datagrams one would move for a call that goes
 // well, with Via and Record-Route spliced in and out by searching for bytes, by
 // one blocking socket. What a proxy costs above it is what its thinking costs.
+// With a further argument the caller comes by a stream, TCP or TLS.
 package main
 
 import (
@@ -22,14 +23,15 @@ var (
 
 type floor struct {
 	conn             *net.UDPConn
+	trunk            *stream
 	via, recordRoute []byte
 	gateways         [2]netip.AddrPort // of even and of odd numbers
 	out              []byte
 }
 
 func main() {
-	if len(os.Args) != 4 {
-		log.Fatal("usage: floor HOST:PORT EVEN-GATEWAY ODD-GATEWAY")
+	if len(os.Args) < 4 {
+		log.Fatal("usage: floor HOST:PORT EVEN-GATEWAY ODD-GATEWAY [tcp | tls CERTIFICATE KEY]")
 	}
 	at := netip.MustParseAddrPort(os.Args[1])
 	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
@@ -44,6 +46,15 @@ func main() {
 		recordRoute: []byte("Record-Route: <sip:" + at.String() + ";lr>\r\n"),
 		gateways:    [2]netip.AddrPort{netip.MustParseAddrPort(os.Args[2]), netip.MustParseAddrPort(os.Args[3])},
 		out:         make([]byte, 0, 1<<16),
+	}
+	if len(os.Args) > 4 {
+		if f.trunk, err = listen(os.Args[1], os.Args[4:]); err != nil {
+			log.Fatal(err)
+		}
+		// Both readers work at once, each with a buffer of its own.
+		beside := *f
+		beside.out = make([]byte, 0, 1<<16)
+		go f.trunk.serve(func(m []byte) { beside.pass(m, netip.AddrPort{}) })
 	}
 	in := make([]byte, 1<<16)
 	for {
@@ -121,7 +132,11 @@ func (f *floor) response(m []byte) {
 }
 
 func (f *floor) send(m []byte, to netip.AddrPort) {
-	if bytes.Contains(m, end) {
+	switch {
+	case !bytes.Contains(m, end):
+	case f.trunk != nil && to != f.gateways[0] && to != f.gateways[1]:
+		f.trunk.send(m)
+	default:
 		_, _ = f.conn.WriteToUDPAddrPort(m, to) // what is lost on the floor shows as a failed call
 	}
 }

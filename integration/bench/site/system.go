@@ -29,10 +29,23 @@ func Systems(sipedge, floor string) []System {
 		kamailio("kamailio-redis", "one Redis lookup per call, -x fm"),
 		kamailio("kamailio-duties", "table in memory, sanity checks and accounting, -x fm", "WITH_TABLE", "WITH_DUTIES"),
 		Edge("edge", "all features, decision records, CDRs and metrics", sipedge, Settings{}),
-		{Name: "floor", Note: "the datagrams alone, no SIP", argv: func(s *Site, dir string) ([]string, []string, error) {
-			return nil, []string{floor, addr(s.Proxy), addr(s.Legacy), addr(s.SpeakOps)}, nil
-		}},
+		Floor(floor, ""),
 	}
+}
+
+// Floor is the bare datagrams, with the trunk by a transport.
+func Floor(bin, transport string) System {
+	return System{Name: "floor", Note: "the bytes alone, no SIP", argv: func(s *Site, dir string) ([]string, []string, error) {
+		argv := []string{bin, addr(s.Proxy), addr(s.Legacy), addr(s.SpeakOps)}
+		switch transport {
+		case "tcp":
+			argv = append(argv, "tcp")
+		case "tls":
+			argv = append(argv, "tls", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+			return nil, argv, certificate(dir)
+		}
+		return nil, argv, nil
+	}}
 }
 
 func kamailio(name, note string, defines ...string) System {
