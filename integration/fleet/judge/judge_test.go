@@ -99,6 +99,10 @@ func TestBrokenPromises(t *testing.T) {
 		}, "P5: call a"},
 		"a call out of nowhere": {func(e *Evidence) { e.Calls = e.Calls[1:] }, "P5: a gateway of legacy had call a"},
 		"history rewritten":     {func(e *Evidence) { e.Entries[3] = entry(after(time.Second), "committed", "revision", "r2") }, "P2: revision 2 changes cutover c-0"},
+		"history rewritten by a recovery": {func(e *Evidence) {
+			e.Entries[2].Fields[1][1] = us(after(time.Second)) // proposed
+			e.Entries[3] = entry(after(2*time.Second), "recovered", "base", "r2")
+		}, "P2: revision 2 changes cutover c-0"},
 		"committed and aborted": {func(e *Evidence) { e.Entries = append(e.Entries, entry(cut, "committed", "revision", "r3")) }, "P2: revision 3 (r3) was committed, and aborted"},
 		"two of one number": {func(e *Evidence) {
 			e.Entries[2] = proposed(after(-5*time.Second), "r2", revisionBody("r2", 1, "", cut))
@@ -154,6 +158,19 @@ func TestWhatIsAllowed(t *testing.T) {
 	// The same journal, copied by two edges.
 	e.Entries = append(e.Entries, e.Entries...)
 	if v := Judge(*e); len(v.Violations) > 0 || v.Unanswered != 1 || v.Held != 1 || v.Refused["draining"] != 1 {
+		t.Errorf("%+v", v)
+	}
+}
+
+// A store that lost its last writes gets back what the edges had of them: the
+// text from their reports, the commitment whenever the recovery ends.
+func TestARecoveryAfterTheFlip(t *testing.T) {
+	e := good()
+	report := `{"committed":` + revisionBody("r1", 1, "") + `,"prepared":` + revisionBody("r2", 2, "r1", cut) + `}`
+	e.Entries[2] = entry(after(900*time.Millisecond), "reported", "edge", "edge-1", "report", report)
+	e.Entries[3] = entry(after(time.Second), "recovered", "base", "r2")
+	e.Entries = append(e.Entries, entry(after(time.Second), "committed", "revision", "r2", "because", "recovery"))
+	if v := Judge(*e); len(v.Violations) > 0 || v.Revisions != 2 || v.Turns != 1 {
 		t.Errorf("%+v", v)
 	}
 }

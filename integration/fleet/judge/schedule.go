@@ -43,6 +43,7 @@ type revision struct {
 
 	proposed  time.Time
 	committed time.Time // first said to be
+	recovered bool      // it was first said by a recovery
 	aborted   time.Time
 	why       string // it was aborted
 }
@@ -138,20 +139,45 @@ func (s *schedule) read(v *Verdict, e *Entry) {
 			v.breaks("P2", "journal entry %s: its body cannot be read: %v", e.ID, err)
 			return
 		}
-		known := s.revision(r.ID)
-		r.proposed, r.committed, r.aborted, r.why = earliest(known.proposed, e.at()), known.committed, known.aborted, known.why
-		*known = r
+		r.proposed = e.at()
+		s.learn(&r)
+	case "reported":
+		// Of what the store lost before anybody copied it, this is all there is.
+		var report struct{ Committed, Prepared *revision }
+		if err := json.Unmarshal([]byte(e.get("report")), &report); err != nil {
+			v.breaks("P2", "journal entry %s: its report cannot be read: %v", e.ID, err)
+			return
+		}
+		for _, r := range []*revision{report.Committed, report.Prepared} {
+			if r != nil && r.ID != "" {
+				s.learn(r)
+			}
+		}
 	case "committed":
-		r := s.revision(e.get("revision"))
-		r.committed = earliest(r.committed, e.at())
+		s.revision(e.get("revision")).commit(e.at(), e.get("because") == "recovery")
 	case "recovered":
 		if base := e.get("base"); base != "" {
-			r := s.revision(base)
-			r.committed = earliest(r.committed, e.at())
+			s.revision(base).commit(e.at(), true)
 		}
 	case "aborted":
 		r := s.revision(e.get("revision"))
 		r.aborted, r.why = earliest(r.aborted, e.at()), e.get("because")+": "+e.get("reason")
+	}
+}
+
+// learn takes a body; what was said of the revision stays.
+func (s *schedule) learn(r *revision) {
+	known := s.revision(r.ID)
+	if !known.proposed.IsZero() && (r.proposed.IsZero() || known.proposed.Before(r.proposed)) {
+		r.proposed = known.proposed
+	}
+	r.committed, r.recovered, r.aborted, r.why = known.committed, known.recovered, known.aborted, known.why
+	*known = *r
+}
+
+func (r *revision) commit(at time.Time, recovered bool) {
+	if r.committed.IsZero() || at.Before(r.committed) {
+		r.committed, r.recovered = at, recovered
 	}
 }
 
@@ -182,8 +208,14 @@ func (v *Verdict) follows(was, next *revision) {
 		if after == nil {
 			continue // dropped: its numbers are recorded as it ended
 		}
-		if d := differs(before, after); !d.IsZero() && !d.After(next.committed) {
-			v.breaks("P2", "revision %d changes cutover %s from %s on, and was committed at %s", next.Number, before.ID, clockTime(d), clockTime(next.committed))
+		// What a recovery commits had been prepared by all, and perhaps committed in the
+		// store that was lost: only that it was proposed in time is known.
+		word, since := "committed", next.committed
+		if next.recovered {
+			word, since = "proposed", next.proposed
+		}
+		if d := differs(before, after); !d.IsZero() && !d.After(since) {
+			v.breaks("P2", "revision %d changes cutover %s from %s on, and was %s at %s", next.Number, before.ID, clockTime(d), word, clockTime(since))
 		}
 	}
 }
