@@ -73,6 +73,44 @@ func TestRestartMidInvite(t *testing.T) {
 	})
 }
 
+// The ACK was sent to an edge that is down: the callee repeats its 200, the caller
+// its ACK, and neither hears of the edge's end.
+func TestRestartBeforeTheAck(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1 := h.Caller(), h.S1()
+		c, invite := h.Ring(caller, s1, speakops)
+		s1.Reply(invite, 200)
+		ok := caller.Want("200")
+		h.Crash()
+		c.Ack(ok) // nobody is there
+		h.After(2 * time.Second)
+		h.Start()
+		s1.Reply(invite, 200)
+		c.Ack(caller.Want("200"))
+		s1.Want("ACK")
+		h.HangUp(c, s1)
+		h.Quiet(40*time.Second, caller, s1)
+		h.CDR(`"outcome":"answered"`, `"readopted":true`)
+		h.Golden("restart_before_the_ack")
+	})
+}
+
+func TestRestartBeforeTheAckAndABye(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1 := h.Caller(), h.S1()
+		c, invite := h.Ring(caller, s1, speakops)
+		s1.Reply(invite, 200)
+		ok := caller.Want("200")
+		h.Crash()
+		c.Ack(ok)
+		h.After(2 * time.Second)
+		h.Start()
+		h.HangUp(c, s1)
+		h.Quiet(40*time.Second, caller, s1)
+		h.Golden("restart_before_the_ack_and_a_bye")
+	})
+}
+
 func TestRestartAndTheInviteAgain(t *testing.T) {
 	Run(t, func(h *H) {
 		caller, s1 := h.Caller(), h.S1()

@@ -17,6 +17,8 @@ var unseen = map[string]string{
 	"TestRestartAndTheInviteAgain":              "the memory of the last run is gone",
 	"TestRestartMidDialog":                      "the memory of the last run is gone",
 	"TestRestartMidInvite":                      "the memory of the last run is gone",
+	"TestRestartBeforeTheAck":                   "the memory of the last run is gone",
+	"TestRestartBeforeTheAckAndABye":            "the memory of the last run is gone",
 	"TestRestartThenTooLong":                    "the memory of the last run is gone",
 	"TestLineAfterARestart":                     "the memory of the last run is gone",
 	"TestAnswerAtRingTimeout":                   "a tomb has no call",
