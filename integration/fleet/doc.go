@@ -10,7 +10,8 @@
 // machine, and where namespaces cannot be made the tests fail and say so.
 //
 // FLEET_SEED repeats a run's draws, FLEET_TIME is how long the nemesis goes on in
-// each of FLEET_ROUNDS. FLEET_NUMBERS is how many numbers flip at once, FLEET_RATE
-// the calls a second meanwhile, FLEET_DEAD how long there is no Redis after the
-// flip. FLEET_KEEP names a folder for everything that was written down.
+// each of FLEET_ROUNDS, FLEET_ONLY a part of the names of the faults it draws from.
+// FLEET_NUMBERS is how many numbers flip at once, FLEET_RATE the calls a second
+// meanwhile, FLEET_DEAD how long there is no Redis after the flip. FLEET_KEEP names
+// a folder for everything that was written down.
 package fleet

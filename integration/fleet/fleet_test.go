@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func haunted(t *testing.T, seed uint64, lasts time.Duration) {
 	befell := map[string]int{}
 	for end, list := time.Now().Add(lasts), []fault(nil); time.Now().Before(end); {
 		if len(list) == 0 {
-			list = slices.Clone(faults)
+			list = chosen(t)
 			n.r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 		}
 		n.befalls(list[0])
@@ -85,6 +86,17 @@ func haunted(t *testing.T, seed uint64, lasts time.Duration) {
 	if v.Turns == 0 || v.Delivered["legacy"] == 0 || v.Delivered["speakops"] == 0 || v.Beyond > 0 {
 		t.Errorf("that proves nothing: %+v", v)
 	}
+}
+
+// chosen are the faults of FLEET_ONLY, all of them without it.
+func chosen(t *testing.T) []fault {
+	t.Helper()
+	only := os.Getenv("FLEET_ONLY")
+	list := slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return !strings.Contains(f.name, only) })
+	if len(list) == 0 {
+		t.Fatalf("FLEET_ONLY=%q names no fault; they stand in nemesis_test.go", only)
+	}
+	return list
 }
 
 func report(t *testing.T, d *desk, befell map[string]int, v *judge.Verdict) {
