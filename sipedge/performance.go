@@ -56,6 +56,8 @@ Kept, with what it brought where that was measured by itself:
 	Homer's packets over a stream, as they    +69 % of a call when each was sent by itself, +19 % over
 	  lie in the queue, every 50 ms           a stream every 5 ms, +9 % now; a bare loop that writes the
 	                                          same bytes so often takes 10.5 us a call, 29 us every 5 ms
+	heartbeats that count gateways by route,  with 10,000 trunks and gateways 1.45 to 1.05 of
+	  not name each                           what a call costs with ten (bench scale)
 
 Tried and left:
 
@@ -68,6 +70,10 @@ Tried and left:
 	the ladder's calls in a table of slots    1134 to 930 ns a call by itself, nothing end to end
 
 Of TLS, cryptography is less than a hundredth. What it costs beyond TCP are more
-wake-ups: its callers send less at a time.
+wake-ups: its callers send less at a time. A program that only moves the bytes pays
+8 % for TCP and 25 % for TLS (bench transports, 1000 calls/s on a busy machine), the
+edge half as much again or more on an idle one, and 24 and 29 % on one that is so
+busy that nobody sleeps: what streams cost is waking the poller beside readers of
+datagrams that sleep outside it.
 */
 package sipedge
