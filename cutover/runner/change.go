@@ -152,6 +152,10 @@ func (r *Runner) outcome(ctx context.Context, asked ledger.Proposal, p ledger.Pr
 		}
 		switch {
 		case err != nil: // the store may be back in a moment
+		case slices.Contains(s.Aborted, id) && r.prepares(id):
+			// A failover may lose the abort while every journal still has the revision
+			// prepared, and then it is committed. Once this one has the abort, no
+			// recovery can: it needs this member's word.
 		case slices.Contains(s.Aborted, id):
 			return nil, r.rejected(ctx, asked, &s)
 		case s.Committed != nil && s.Committed.Number >= p.Revision.Number:
@@ -164,6 +168,13 @@ func (r *Runner) outcome(ctx context.Context, asked ledger.Proposal, p ledger.Pr
 			return nil, &UnconfirmedError{id, err}
 		}
 	}
+}
+
+// prepares says that this edge has the revision prepared, and its outcome not yet
+// in its journal.
+func (r *Runner) prepares(id cutover.RevisionID) bool {
+	p := r.Pair().Prepared
+	return p != nil && p.ID == id
 }
 
 // confirmed waits for the word of every live member that the commit is in its

@@ -202,7 +202,7 @@ func (t timekeeper) ReadClock(ctx context.Context) (clock.Reading, error) {
 	if err != nil {
 		return clock.Reading{}, err
 	}
-	if b := t.r.promised.Load(); b != nil && b.Above(s.Generation) && !s.Empty {
+	if b := t.r.promised.Load(); b != nil && b.Above(s.Generation) && !s.Empty && !t.r.breaks.anyClock() {
 		return clock.Reading{}, errZombie
 	}
 	return clock.Reading{Store: s.Store, Epoch: s.History, Settled: s.Settled || s.Empty}, nil

@@ -185,7 +185,10 @@ func (r *Runner) join(ctx context.Context, w cutover.Join) error {
 		next.Members = append(slices.Clone(w.Base.Members), w.Self)
 		slices.Sort(next.Members)
 	}
-	_, err := r.opts.Chain.Propose(ctx, ledger.Proposal{Generation: r.edge.Generation, Previous: w.Base, Revision: next, Who: string(w.Self), Note: "join"})
+	// A store that lost its tail may have lost the lists of what a recovery brought
+	// back, and all who had them be over. What an earlier identity left on this disk
+	// may be the last copy, and without it nobody could join any more.
+	_, err := r.opts.Chain.Propose(ctx, ledger.Proposal{Generation: r.edge.Generation, Previous: w.Base, Revision: next, Lists: r.paper.stock(next), Who: string(w.Self), Note: "join"})
 	if err == nil {
 		r.asking = time.Now()
 	}

@@ -21,6 +21,8 @@ type breaks struct {
 	evict  bool // 1: operators remove what still runs
 	counts bool // 1: ids are counted, not drawn
 	boots  bool // clock: another boot has the same id
+	lists  bool // 8: lists are written, and not forced to the disk
+	zombie bool // clock: a store that was left behind is asked for the time
 	drift  int  // clock: the assumed drift in parts per million, when it is less than there is
 }
 

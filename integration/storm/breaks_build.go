@@ -10,6 +10,9 @@ func (b *breaks) apply(p *proc) error {
 			return err
 		}
 	}
+	if b.zombie {
+		p.runner.BreakClock()
+	}
 	if len(b.rules) == 0 {
 		return nil
 	}

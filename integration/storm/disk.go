@@ -35,6 +35,7 @@ type mount struct {
 	d     *disk
 	pause func() time.Duration // how long the disk takes to force something
 	fails func() error
+	lies  string // broken: nothing in this directory is ever forced to the disk
 
 	mu    sync.Mutex
 	names map[string]*content
@@ -125,7 +126,7 @@ func (m *mount) Open(name string) (records.File, error) {
 		c = &content{}
 		m.names[name] = c
 	}
-	return &handle{m, c}, nil
+	return &handle{m, name, c}, nil
 }
 
 // Rename implements records.Files.
@@ -170,6 +171,9 @@ func (m *mount) MakeDir(string) error {
 
 // SyncDir implements records.Files.
 func (m *mount) SyncDir(dir string) error {
+	if m.lies != "" && path.Clean(dir) == m.lies {
+		return nil
+	}
 	if err := m.wait(); err != nil {
 		return err
 	}
@@ -197,8 +201,9 @@ func (m *mount) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil 
 
 // handle is one open file.
 type handle struct {
-	m *mount
-	c *content
+	m    *mount
+	name string
+	c    *content
 }
 
 // ReadAt implements records.File.
@@ -247,6 +252,9 @@ func (h *handle) Truncate(size int64) error {
 
 // Sync implements records.File.
 func (h *handle) Sync() error {
+	if h.m.lies != "" && path.Dir(h.name) == h.m.lies {
+		return nil
+	}
 	if err := h.m.wait(); err != nil {
 		return err
 	}

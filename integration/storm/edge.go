@@ -28,12 +28,14 @@ type edge struct {
 	slow    atomic.Bool // its network
 	lazy    atomic.Bool // its disk
 	failing atomic.Bool // its disk takes nothing
+	strange             // what stories do to its messages
 
 	mu      sync.Mutex
 	cut     int   // partitions that hold it
 	route   *life // a zombie it still asks; nil: the live store
 	proc    *proc // nil while it is down
 	self    cutover.MemberID
+	owed    cutover.MemberID // who it was when it died, and is again unless its disk is lost
 	silent  cutover.MemberID // takes no calls under this identity: its address is withdrawn
 	changes sync.Mutex       // one crash or start at a time
 }
@@ -58,7 +60,7 @@ type proc struct {
 func newEdge(s *Storm, i int) *edge {
 	d := diceOf(s.seed, "edge", uint64(i))
 	name := fmt.Sprintf("edge-%d", i+1)
-	return &edge{s: s, index: i, name: name, machine: &machine{name: name, drift: d.skew(s.weather.Drift), wall: d.either(time.Minute), unsure: d.chance(0.5), liar: s.broken.boots}}
+	return &edge{s: s, index: i, name: name, machine: &machine{name: name, drift: d.skew(s.weather.Drift), wall: d.either(time.Minute), unsure: d.chance(0.5), liar: s.broken.boots, blind: s.weather.Blind}}
 }
 
 // live is the whole evening of an edge: it starts, and calls are decided.
@@ -123,6 +125,9 @@ func (e *edge) open() (*proc, error) {
 	p := &proc{e: e, done: make(chan struct{}), table: &routing.Table{}}
 	p.wire = newWire(e)
 	p.mount = e.disk.mount(e.force, e.fails)
+	if e.s.broken.lists {
+		p.mount.lies = "/edge/lists"
+	}
 	var err error
 	fail := func() (*proc, error) {
 		p.wire.kill()
@@ -147,6 +152,9 @@ func (e *edge) open() (*proc, error) {
 	}
 	if err != nil {
 		return fail()
+	}
+	if self := p.runner.Self(); e.owed != "" && self != e.owed {
+		e.s.verdict.Fault("identity: %s was %s when it died, its disk is here, and it comes back as %s", e.name, e.owed, self)
 	}
 	e.furnish(p)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -246,6 +254,10 @@ func (e *edge) die(d *dice) {
 	p.cancel()
 	<-p.done
 	_ = p.rdb.Close()
+	e.owed = ""
+	if serves, _ := p.runner.Serves(); serves {
+		e.owed = p.runner.Self()
+	}
 	e.mu.Lock()
 	e.proc = nil
 	e.mu.Unlock()

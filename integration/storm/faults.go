@@ -89,11 +89,12 @@ func (s *Storm) crash(f fault, e *edge, d *dice) {
 	}
 	e.die(d)
 	s.figures.Crashes.Add(1)
-	if f == lost {
-		e.disk.names = nil
-	}
-	if f == corrupt {
+	switch f {
+	case lost:
+		e.disk.names, e.owed = nil, ""
+	case corrupt:
 		e.disk.change(d)
+		e.owed = ""
 	}
 	s.pause(d.span(10*time.Millisecond, 5*time.Second))
 	if f != crash {

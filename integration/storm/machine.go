@@ -20,6 +20,7 @@ type machine struct {
 	since  time.Time     // asleep since; zero when awake
 	unsure bool          // its kernel says that it is not synchronised
 	liar   bool          // broken: every boot has the same id
+	blind  bool          // no battery keeps its wall clock: every boot begins in 1970
 }
 
 func (m *machine) boot() {
@@ -27,6 +28,9 @@ func (m *machine) boot() {
 	defer m.mu.Unlock()
 	m.boots++
 	m.booted, m.asleep, m.since = time.Now(), 0, time.Time{}
+	if m.blind {
+		m.wall = time.Unix(0, 0).Sub(m.booted)
+	}
 }
 
 // Read implements clock.Machine.

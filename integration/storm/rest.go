@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/speakops/sipedge/cutover"
@@ -28,6 +29,7 @@ func (s *Storm) heal() {
 		e.route = nil
 		e.mu.Unlock()
 		e.failing.Store(false)
+		e.usual()
 	}
 }
 
@@ -153,7 +155,7 @@ func (s *Storm) oneMore() (err error) {
 // was agreed to in time: a guard before anything differs.
 func (s *Storm) chronicle() {
 	p := s.edges[0].now()
-	after, flips := "", map[string]bool{}
+	after, flips, differs := "", map[string]bool{}, map[string]time.Time{}
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		entries, err := p.chain.Entries(ctx, after, 500)
@@ -166,8 +168,14 @@ func (s *Storm) chronicle() {
 			e := &entries[i]
 			after = e.ID
 			switch e.Kind() {
+			case "proposed":
+				differs[e.Get("revision")] = micros(e.Get("differs"))
 			case "committed":
 				s.figures.Commits.Add(1)
+				// A recovery may commit later: it has everybody's journal to go by.
+				if d := differs[e.Get("revision")]; !d.IsZero() && e.Get("because") != "recovery" && !e.At().Before(d.Add(-fleet.Guard)) {
+					s.verdict.Fault("late: revision %.8s was committed at %v, which is no guard of %v before %v, when it differs", e.Get("revision"), e.At(), fleet.Guard, d)
+				}
 			case "aborted":
 				s.figures.Aborts.Add(1)
 			case "recovered":
@@ -181,6 +189,15 @@ func (s *Storm) chronicle() {
 			return
 		}
 	}
+}
+
+// micros reads an instant of the journal, the zero time for none.
+func micros(text string) time.Time {
+	us, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
 }
 
 // agreed tells the verdict of a body that an operator was shown as in force.

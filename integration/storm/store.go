@@ -124,6 +124,14 @@ func (s *shop) state(field string) string {
 	return s.mini.DB(s.live().db).HGet(stateKey, field)
 }
 
+// acks counts the acknowledgements of what is pending in the live store.
+func (s *shop) acks() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	who, _ := s.mini.DB(s.live().db).HKeys(strings.TrimSuffix(stateKey, "state") + "acks")
+	return len(who)
+}
+
 // proposals counts the revisions that the live store has committed or aborted,
 // as an id that is counted would be: a store that lost its tail counts again.
 func (s *shop) proposals() int {

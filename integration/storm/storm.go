@@ -98,13 +98,19 @@ func (s *Storm) play() (faults []string, trace string) {
 		s.edges = append(s.edges, e)
 		s.working.Go(func() { e.live() })
 	}
-	s.working.Go(s.replicating)
-	s.working.Go(s.troubles)
-	for i := range s.weather.Operators {
-		s.working.Go(func() { s.operator(i) })
+	well := false
+	if s.weather.Story != nil {
+		well = s.tell()
+	} else {
+		s.working.Go(s.replicating)
+		s.working.Go(s.troubles)
+		for i := range s.weather.Operators {
+			s.working.Go(func() { s.operator(i) })
+		}
+		s.working.Go(s.janitor)
+		well = s.badPart()
 	}
-	s.working.Go(s.janitor)
-	if s.badPart() {
+	if well {
 		s.heal()
 		close(s.over)
 		s.rest()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -43,6 +44,31 @@ func TestStorm(t *testing.T) {
 		})
 	}
 	report(t, figures.String())
+}
+
+// TestStories tells what chance does not come to, with every rule kept.
+// STORM_STORY=NAME tells those only whose name has that in it, all of it with -v.
+func TestStories(t *testing.T) {
+	only := os.Getenv("STORM_STORY")
+	var log func(string, ...any)
+	if only != "" {
+		log = t.Logf
+	}
+	var figures Figures
+	for _, s := range stories {
+		if !strings.Contains(s.name, only) {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			for seed := range uint64(number(t, "STORM_TELLINGS", 1)) {
+				faults, _ := Evening(t, seed+1, s.weather, breaks{}, &figures, log)
+				for _, f := range faults[:min(len(faults), 5)] {
+					t.Errorf("seed %d: %s", seed+1, f)
+				}
+			}
+		})
+	}
+	report(t, "stories: "+figures.String())
 }
 
 // report writes a line that is worth keeping to the file that STORM_FIGURES names.

@@ -18,6 +18,9 @@ type Weather struct {
 	Skew    time.Duration
 	Drift   int64 // parts per million at most, of each clock
 	DiskBad float64
+	Blind   bool // machines have no clock of their own: each boot begins at the same wall time
+
+	Story func(*tale) // nil: chance decides what happens; otherwise only this does
 }
 
 // fault is one kind of trouble; a kind that is listed twice comes twice as often.

@@ -25,16 +25,13 @@ type wire struct {
 	edge  *edge
 	mu    sync.Mutex
 	conns map[net.Conn]bool
-	cut   bool // this life is over
-	late  map[string]stale
+	cut   bool              // this life is over
+	late  map[string]string // a question about the chain, and what was answered to it before
 }
 
 func newWire(e *edge) *wire {
-	return &wire{s: e.s, edge: e, conns: map[net.Conn]bool{}, late: map[string]stale{}}
+	return &wire{s: e.s, edge: e, conns: map[net.Conn]bool{}, late: map[string]string{}}
 }
-
-// stale is an answer that was given before, and to which question.
-type stale struct{ args, reply string }
 
 var errCut = errors.New("the network is cut")
 
@@ -84,6 +81,13 @@ func (w *wire) serve(conn net.Conn) {
 		if err != nil {
 			return
 		}
+		by, lost := w.edge.fate(w.s.shop.kind(args))
+		if lost && by > 0 {
+			w.again(args, by)
+		}
+		if lost { // and its connection with it
+			return
+		}
 		reply, answered := w.carry(args)
 		if !answered { // the client waits in vain, and gives up
 			_, _ = io.Copy(io.Discard, conn)
@@ -122,7 +126,7 @@ func (w *wire) carry(args []string) (reply []byte, answered bool) {
 		w.again(args, d.span(0, 15*time.Second))
 	}
 	if kind == "status" {
-		reply = w.outdated(args, reply, d)
+		reply = w.edge.told(w.outdated(args, reply, d))
 	}
 	time.Sleep(s.weather.trip(w.edge, d))
 	if w.edge.target() == nil || d.chance(s.weather.Lost) {
@@ -148,13 +152,17 @@ func (w *wire) outdated(args []string, reply []byte, d *dice) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	asked := fmt.Sprintf("%q", args)
-	was, had := w.late["status"]
+	was, had := w.late[asked]
 	old, anew := d.chance(w.s.weather.Stale), d.chance(0.1)
-	if had && was.args == asked && old {
-		return []byte(was.reply)
+	if had && old {
+		return []byte(was)
 	}
-	if !had || was.args != asked || anew {
-		w.late["status"] = stale{asked, string(reply)}
+	if !had || anew {
+		const most = 64 // questions
+		if len(w.late) >= most {
+			clear(w.late)
+		}
+		w.late[asked] = string(reply)
 	}
 	return reply
 }

@@ -1,0 +1,391 @@
+package storm
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/speakops/sipedge/cutover/ledger"
+	"github.com/speakops/sipedge/cutover/runner"
+	"github.com/speakops/sipedge/routing"
+)
+
+const second = time.Second
+
+// story is one of the stories that are told, and its weather.
+type story struct {
+	name    string
+	weather func(*dice) Weather
+}
+
+// blind is the weather of machines without a battery.
+func blind(weather func(*dice) Weather) func(*dice) Weather {
+	return func(d *dice) Weather {
+		w := weather(d)
+		w.Blind = true
+		return w
+	}
+}
+
+var stories = []story{
+	{"hasty settling", calm(hastySettling)},
+	{"overdue", calm(overdue)},
+	{"committed, aborted", calm(committedAborted)},
+	{"off too late", calm(offTooLate)},
+	{"the lost witness knew", calm(lostWitness(true))},
+	{"the lost witness did not", calm(lostWitness(false))},
+	{"an abort forgotten", calm(abortForgotten)},
+	{"a late answer", calm(lateAnswer(false))},
+	{"a late answer, and another store", calm(lateAnswer(true))},
+	{"within the guard", calm(withinTheGuard)},
+	{"crash after the answer", calm(crashAfterAck)},
+	{"acted too soon", calm(actedTooSoon)},
+	{"slow decisions", calm(slowDecisions)},
+	{"crash with a list", calm(listNotForced)},
+	{"another boot", blind(calm(anotherBoot))},
+	{"a long silence", calm(longSilence)},
+	{"two clocks", calm(twoClocks)},
+	{"a zombie's clock", calm(zombiesClock)},
+	{"the last copy of a list", calm(lastCopy)},
+}
+
+// storied is the weather of the story of that name.
+func storied(name string) func(*dice) Weather {
+	for _, s := range stories {
+		if s.name == name {
+			return s.weather
+		}
+	}
+	panic("no story is called " + name)
+}
+
+// hastySettling: somebody writes the final authority into the records and lets
+// the timeline go while its step is still ahead. Without rule 2 the number flips
+// with the last record.
+//
+// The other half of rule 2, that no step behind is changed, is kept by the deadline
+// as well: it lies a guard before D, which lies behind then. That half is broken
+// together with the guards, see lateJoinersOfDone.
+func hastySettling(t *tale) {
+	at, x := t.arms(t.a, 6*second)
+	t.knows(x, t.a, t.b, t.c)
+	t.past(at, -4*second)
+	t.mu.Lock()
+	for _, n := range t.numbers(t.lists[0].ID()) {
+		t.records[n] = routing.SpeakOps
+	}
+	t.mu.Unlock()
+	for _, e := range t.edges {
+		for _, n := range t.numbers(t.lists[0].ID()) {
+			e.now().record(n, routing.SpeakOps)
+		}
+	}
+	live := t.a.now().runner.Pair().Committed.Schedule[0].ID
+	p := t.b.now()
+	t.asks(func(ctx context.Context) (*runner.Change, error) { return p.runner.Settle(ctx, "somebody", live) })
+	t.past(at, second)
+}
+
+// overdue: one member's acknowledgement is late, and nothing else ever happens to
+// the revision. Without rule 4 it waits for ever, and nobody can change anything.
+func overdue(t *tale) {
+	t.c.lose("ack")
+	at, _ := t.arms(t.a, 30*second)
+	t.prepared(t.a, t.b, t.c)
+	t.past(at, -25*second)
+	t.c.usual()
+}
+
+// committedAborted: an operator wants back what is committed, before everybody
+// has learned that it is.
+func committedAborted(t *tale) {
+	t.c.lose("ack")
+	at, x := t.arms(t.a, 4*second)
+	t.acknowledged(x, 2)
+	t.b.lose("status")
+	t.c.usual()
+	t.until("it is committed", func() bool { return t.shop.state("committed") == string(x) })
+	t.knows(x, t.a)
+	p := t.a.now()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*second)
+	defer cancel()
+	_, _ = p.chain.Abort(ctx, p.runner.View().Generation, x, "somebody", ledger.ByOperator, "too late")
+	t.b.usual()
+	t.past(at, second)
+}
+
+// offTooLate: c never hears of the revision, answers by the old one beyond D, and
+// is declared off then, truly. Committed without it now, the past is another.
+func offTooLate(t *tale) {
+	t.c.isolate(true)
+	t.a.lose("abort")
+	t.b.lose("abort")
+	at, x := t.arms(t.a, 3*second)
+	t.acknowledged(x, 2)
+	t.past(at, second)
+	t.off(t.a, t.stops(t.c, false))
+	t.past(at, 2*second)
+	t.c.usual()
+	t.c.start()
+}
+
+// lostWitness: one member, whose disk is lost, has answered beyond D by what
+// nobody else can say: by the new revision if it has learned of the commit, by
+// the old one if it never heard of it. The store loses its tail at the same time.
+func lostWitness(knew bool) func(*tale) {
+	return func(t *tale) {
+		t.shop.snapshot()
+		t.c.isolate(!knew)
+		t.c.lose("ack")
+		at, x := t.arms(t.a, 3*second)
+		t.acknowledged(x, 2)
+		how := again
+		if knew {
+			t.prepared(t.c)
+			how = older
+		}
+		t.a.isolate(true)
+		t.b.isolate(true)
+		if knew {
+			t.c.usual()
+			t.knows(x, t.c)
+		}
+		t.past(at, second)
+		c := t.stops(t.c, true)
+		t.replaced(how, 0)
+		t.a.usual()
+		t.b.usual()
+		t.off(t.a, c)
+		time.Sleep(3 * second)
+		t.c.usual()
+		t.c.start()
+	}
+}
+
+// abortForgotten: all have a revision prepared, and only one learns that it was
+// taken back. It hears an old answer then, and the store loses the abort. Only
+// that edge's memory keeps a recovery from committing what an operator was told
+// is off: it does not prepare the id again, and if it did, it would report the
+// abort. Either is enough, so both are broken.
+func abortForgotten(t *tale) {
+	t.b.lose("ack")
+	t.c.lose("ack")
+	t.a.odd.Lock()
+	t.a.records = true
+	t.a.odd.Unlock()
+	_, x := t.arms(t.a, 9*second)
+	t.prepared(t.a, t.b, t.c)
+	t.shop.snapshot()
+	t.b.isolate(true)
+	t.c.isolate(true)
+	p := t.a.now()
+	t.until("it is taken back", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), second)
+		defer cancel()
+		_ = p.runner.Abort(ctx, "somebody", "thought again")
+		return p.runner.Pair().Prepared == nil
+	})
+	time.Sleep(100 * time.Millisecond) // an operator is told
+	t.a.odd.Lock()
+	t.a.records = false
+	i := slices.IndexFunc(t.a.record, func(answer string) bool { return strings.Contains(answer, "pending\r\n$32\r\n"+string(x)) })
+	if i >= 0 {
+		t.a.old = t.a.record[i]
+	}
+	t.a.odd.Unlock()
+	if i < 0 {
+		panic(stuck("the first edge hears of the revision"))
+	}
+	t.until("the old answer comes", func() bool { by, deaf := t.a.fate(""); return deaf && by == 0 })
+	time.Sleep(100 * time.Millisecond)
+	t.replaced(older, 0)
+	t.a.usual()
+	t.b.usual()
+	t.c.usual()
+	time.Sleep(3 * second)
+}
+
+// lateAnswer: c hears of the revision when D is behind, and nobody's abort gets
+// through. It has answered by the old one beyond D. The store counts no word
+// after the deadline, and c gives none after D; where the store is another one
+// meanwhile, only the second is left.
+func lateAnswer(replaced bool) func(*tale) {
+	return func(t *tale) {
+		for _, e := range t.edges {
+			e.lose("abort")
+		}
+		t.c.isolate(true)
+		at, x := t.arms(t.a, 3*second)
+		t.acknowledged(x, 2)
+		t.past(at, second)
+		t.c.isolate(false)
+		time.Sleep(5 * second) // two of which it waits for an answer to its abort
+		if replaced {
+			t.replaced(again, 0)
+		}
+		time.Sleep(2 * second)
+	}
+}
+
+// withinTheGuard: an acknowledgement is on its way for so long that it comes
+// after the deadline, before D. No call is answered wrongly if every clock is as
+// good as it says; the guard is for when it is not.
+func withinTheGuard(t *tale) {
+	for _, e := range t.edges {
+		e.lose("abort")
+	}
+	t.c.late(2400*time.Millisecond, "ack")
+	at, _ := t.arms(t.a, 3*second)
+	t.prepared(t.c)
+	t.past(at, second)
+}
+
+// crashAfterAck: the revision is committed, and a member that has said yes to it
+// crashes before its journal has it, and cannot ask anybody when it comes back.
+func crashAfterAck(t *tale) {
+	t.b.lazy.Store(true)
+	at, x := t.arms(t.a, 3*second)
+	t.until("it is committed", func() bool { return t.shop.state("committed") == string(x) })
+	t.b.die(diceOf(t.seed, "crash"))
+	t.b.isolate(true)
+	t.b.lazy.Store(false)
+	t.b.start()
+	t.past(at, second)
+	t.b.usual()
+}
+
+// actedTooSoon: an edge learns that a revision was taken back, and its disk does
+// not take that. It must not answer by it: after a crash it has the revision
+// prepared again, and a store that has lost its tail commits it.
+func actedTooSoon(t *tale) {
+	t.b.lose("ack")
+	t.c.lose("ack")
+	at, _ := t.arms(t.a, 4*second)
+	t.prepared(t.a, t.b, t.c)
+	t.shop.snapshot()
+	t.b.isolate(true)
+	t.c.isolate(true)
+	t.a.failing.Store(true)
+	p := t.a.now()
+	ctx, cancel := context.WithTimeout(context.Background(), second)
+	defer cancel()
+	_ = p.runner.Abort(ctx, "somebody", "thought again")
+	t.past(at, second)
+	t.a.die(diceOf(t.seed, "crash"))
+	t.a.failing.Store(false)
+	t.replaced(older, 0)
+	t.a.start()
+	t.b.usual()
+	t.c.usual()
+	time.Sleep(3 * second)
+}
+
+// slowDecisions: a decision is overtaken by a whole change of the timeline. One
+// that has looked at the revisions before the clock answers by a past that is no
+// longer true.
+func slowDecisions(t *tale) {
+	at := t.a.now().clock.Now().Latest.Add(2100 * time.Millisecond)
+	for i := range 20 {
+		e, slow := t.edges[i%3], 2300*time.Millisecond+time.Duration(i)*17*time.Millisecond
+		t.working.Go(func() { e.decide(e.now(), slow, true, t.numbers(t.lists[0].ID())...) })
+	}
+	at, x := t.arms(t.a, time.Until(at))
+	t.knows(x, t.a, t.b, t.c)
+	t.past(at, second)
+}
+
+// listNotForced: an edge crashes when it has agreed to a revision. The numbers
+// it is about must be on its disk.
+func listNotForced(t *tale) {
+	at, x := t.arms(t.a, 3*second)
+	t.knows(x, t.a, t.b, t.c)
+	for _, e := range t.edges[1:] {
+		e.die(diceOf(t.seed, e.name))
+		e.start()
+	}
+	t.past(at, second)
+}
+
+// anotherBoot: a machine without a battery comes up with the wall clock of its
+// first boot, and cannot ask the store. Nothing but the boot's id tells it that
+// what it wrote down of store time is worth nothing.
+func anotherBoot(t *tale) {
+	time.Sleep(9 * second)
+	at, x := t.arms(t.a, 4*second)
+	t.knows(x, t.a, t.b, t.c)
+	t.c.isolate(true)
+	t.c.die(diceOf(t.seed, "reboot"))
+	t.c.machine.boot()
+	t.c.start()
+	t.past(at, 2*second)
+	t.c.usual()
+}
+
+// longSilence: nobody can ask the store for more than a minute before the step.
+// Everybody must know how far clocks drift apart meanwhile.
+func longSilence(t *tale) {
+	at, x := t.arms(t.a, 90*second)
+	t.knows(x, t.a, t.b, t.c)
+	for _, e := range t.edges {
+		e.isolate(true)
+	}
+	t.past(at, second)
+	for _, e := range t.edges {
+		e.usual()
+	}
+}
+
+// twoClocks: the store fails over shortly before the step to one whose clock is a
+// second behind, and b does not know of it until after the step.
+func twoClocks(t *tale) {
+	at, x := t.arms(t.a, 4*second)
+	t.knows(x, t.a, t.b, t.c)
+	t.past(at, -500*time.Millisecond)
+	t.b.isolate(true)
+	t.replaced(again, -second)
+	time.Sleep(2500 * time.Millisecond)
+	t.b.usual()
+}
+
+// zombiesClock: an edge that has promised a new generation finds itself with the
+// old store again, whose clock has been wrong since.
+func zombiesClock(t *tale) {
+	was := t.replaced(again, 0)
+	time.Sleep(500 * time.Millisecond)
+	t.rests()
+	at, x := t.arms(t.a, 7*second)
+	t.knows(x, t.a, t.b, t.c)
+	t.shop.mu.Lock()
+	was.ahead -= 2 * second
+	t.shop.mu.Unlock()
+	t.c.mu.Lock()
+	t.c.route = was
+	t.c.lose("begin") // or the old store becomes a new generation, whose clock is covered beside the other
+	t.c.mu.Unlock()
+	t.past(at, 2500*time.Millisecond)
+	t.c.mu.Lock()
+	t.c.route = nil
+	t.c.mu.Unlock()
+}
+
+// lastCopy: the store loses a list with its tail, a recovery brings back the
+// revision that names it, and every member is over before the list is back. One of
+// the disks still has it, and whoever comes up there must bring it, or nobody can
+// join any more.
+func lastCopy(t *tale) {
+	t.shop.snapshot()
+	_, x := t.arms(t.a, 20*second)
+	t.knows(x, t.a, t.b, t.c)
+	t.replaced(older, 0)
+	t.until("it is recovered", func() bool { return t.shop.state("recovered") == "1" && t.shop.state("committed") == string(x) })
+	a := t.stops(t.a, false)
+	b, c := t.stops(t.b, true), t.stops(t.c, true)
+	t.a.start()
+	t.off(t.a, b)
+	t.off(t.a, c)
+	t.off(t.a, a)
+	t.b.start()
+	t.c.start()
+	time.Sleep(3 * second)
+}
