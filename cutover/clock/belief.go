@@ -8,6 +8,8 @@ type belief struct {
 	now    track
 	epoch  string
 	heard  local // when the last sample was heard
+	shown  int64 // by the store, in the last sample; 0 when it is from another life
+	set    bool  // resumed: a clock that was set is covered in it
 	former []former
 }
 
@@ -18,27 +20,20 @@ type belief struct {
 // answer given by the old one can lie ahead of one given by the new.
 type former struct {
 	track   track
-	stepped bool  // the clock of one epoch was set, nobody else can be asked
-	since   int64 // local reading at which it was replaced
+	stepped bool  // the clock of one epoch was set, and no generation tells who knows
+	shown   int64 // the most it can have shown when it was replaced
 	passed  int64 // what it showed at most when every edge knew; 0 until then
 }
 
-const (
-	// maxFormer bounds the clocks covered at once; the oldest are covered as one.
-	maxFormer = 4
-	// distrust is how long a clock that was set within one epoch is covered. An
-	// edge that has not read the store for longer may still follow the old
-	// setting; by then it is itself too uncertain for numbers in a cutover, or the
-	// step was smaller than its error.
-	distrust = 60 * time.Second
-)
+// maxFormer bounds the clocks covered at once; the oldest are covered as one.
+const maxFormer = 4
 
 // hear takes a sample. jump is how far two clocks that disagree lie apart, 0
 // when the sample fits what was believed.
 // nil says that nothing is known yet.
 func (b *belief) hear(r Reading, asked, heard local, drift int64) (next *belief, jump time.Duration) {
 	sample := r.heard(asked, heard, drift)
-	next = &belief{now: sample, epoch: r.Epoch, heard: heard}
+	next = &belief{now: sample, epoch: r.Epoch, heard: heard, shown: r.Store.UnixNano()}
 	if b == nil {
 		// Whoever comes up after a failover does not know the clock before, by which
 		// others still answer, or have answered what the new one has not reached.
@@ -58,12 +53,12 @@ func (b *belief) hear(r Reading, asked, heard local, drift int64) (next *belief,
 	} else {
 		// Another clock that happens to agree is still another clock: what it says
 		// must not narrow what is known of the first.
-		next.former = append(next.former, former{track: old, stepped: r.Epoch == b.epoch, since: heard.boot})
+		next.former = append(next.former, former{track: old, stepped: r.Epoch == b.epoch || b.set, shown: old.hi})
 	}
 	if !agree {
 		jump = apart(old, sample)
 	}
-	next.forget(r.Settled)
+	next.forget(r)
 	return next, jump
 }
 
@@ -86,10 +81,13 @@ func (b *belief) covers(at local, drift int64) track {
 }
 
 // forget drops the former clocks that nobody follows and no answer was given by.
-func (b *belief) forget(settled bool) {
+// A clock that was set may be followed by whoever has read nothing since that it
+// cannot have shown before: an edge that is cut off counts on by the old setting,
+// for hours, and is no wider for it than by drift.
+func (b *belief) forget(r Reading) {
 	kept := b.former[:0]
 	for _, f := range b.former {
-		known := settled && !f.stepped || f.stepped && b.now.ref-f.since >= int64(distrust)
+		known := r.Settled && !f.stepped || f.stepped && r.Everybody.UnixNano() > f.shown
 		if f.passed == 0 && known {
 			f.passed = f.track.hi
 		}
@@ -101,6 +99,7 @@ func (b *belief) forget(settled bool) {
 		one, two := kept[0], kept[1]
 		two.track = two.track.hull(one.track)
 		two.stepped = two.stepped || one.stepped
+		two.shown = max(two.shown, one.shown)
 		two.passed = 0
 		kept[1], kept = two, kept[1:]
 	}

@@ -8,10 +8,10 @@
 // the machine's boot clock counts, and the interval grows by the drift no pair
 // of sound clocks exceeds. A restart in the same boot resumes from disk.
 //
-// A store that fails over brings another clock. Both are covered until every
-// edge has read the new one and the new one is certainly past all the old one
-// can have shown: then no edge can answer "before" by one clock what another
-// answered "after" by the other.
+// A store that fails over brings another clock, and one whose clock is set is
+// another clock too. Both are covered until every edge has read the new one and the
+// new one is certainly past all the old one can have shown: then no edge can answer
+// "before" by one clock what another answered "after" by the other.
 package clock
 
 import (
@@ -37,6 +37,7 @@ type Clock struct {
 	files   records.Files
 
 	hearing sync.Mutex // one sample at a time
+	saving  sync.Mutex // one writer of the file
 	belief  atomic.Pointer[belief]
 	jump    atomic.Int64 // the last disagreement, nanoseconds
 	jumps   atomic.Uint64
@@ -129,6 +130,7 @@ type Status struct {
 	Error  time.Duration // half the interval's width
 	Offset time.Duration // store time minus this machine's wall clock
 	Age    time.Duration // since the last reading
+	Shown  time.Time     // by the store, in that reading; zero when another life of this edge took it
 	Epoch  string
 	Former int // clocks covered beside the one that is followed
 	Jumps  uint64
@@ -146,6 +148,9 @@ func (c *Clock) Status() Status {
 	}
 	t := b.covers(at, c.drift)
 	s.Known, s.Epoch, s.Former = true, b.epoch, len(b.former)
+	if b.shown > 0 {
+		s.Shown = time.Unix(0, b.shown).UTC()
+	}
 	s.Error = time.Duration(t.hi-t.lo) / 2
 	s.Offset = time.Duration(t.lo + (t.hi-t.lo)/2 - at.wall)
 	s.Age = time.Duration(at.boot - b.heard.boot)

@@ -47,7 +47,9 @@ func (c *Clock) Follow(ctx context.Context, s Store, every time.Duration, failed
 	}
 }
 
-// Ask takes one reading, within timeout.
+// Ask takes one reading, within timeout. One that brings another clock is on disk
+// when Ask returns: others forget the clock before when they hear that this edge
+// has read the new one, and a restart must not bring it back alone.
 func (c *Clock) Ask(ctx context.Context, s Store, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -56,6 +58,10 @@ func (c *Clock) Ask(ctx context.Context, s Store, timeout time.Duration) error {
 	if err != nil {
 		return err
 	}
+	covered := c.Status().Former
 	c.Hear(r, asked)
+	if c.Status().Former > covered {
+		return c.Save()
+	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/speakops/sipedge/sipedge/records"
 )
@@ -21,6 +22,7 @@ type saved struct {
 	Wall    int64  `json:"wall_ns"`
 	Lo      int64  `json:"store_earliest_ns"`
 	Hi      int64  `json:"store_latest_ns"`
+	Set     bool   `json:"set,omitempty"` // the hull covers a clock that was set
 }
 
 const savedVersion = 1
@@ -29,13 +31,15 @@ const savedVersion = 1
 // replaced as a whole; a clock that knows nothing, or has nowhere to write,
 // writes nothing.
 func (c *Clock) Save() error {
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	b := c.belief.Load()
 	if b == nil || c.path == "" {
 		return nil
 	}
 	at := read(c.machine)
 	t := b.covers(at, c.drift)
-	text, err := json.Marshal(saved{savedVersion, c.machine.Boot(), at.boot, at.mono, at.wall, t.lo, t.hi})
+	text, err := json.Marshal(saved{savedVersion, c.machine.Boot(), at.boot, at.mono, at.wall, t.lo, t.hi, b.wasSet()})
 	if err != nil {
 		return err
 	}
@@ -65,8 +69,13 @@ func (c *Clock) resume() error {
 	// What was saved may cover several clocks, so no reading may narrow it: it
 	// belongs to no epoch and becomes a former clock at the first reading.
 	then := local{boot: s.At, mono: s.Mono, wall: s.Wall}
-	c.belief.Store(&belief{now: track{ref: s.At, lo: s.Lo, hi: s.Hi}, heard: then})
+	c.belief.Store(&belief{now: track{ref: s.At, lo: s.Lo, hi: s.Hi}, heard: then, set: s.Set})
 	return nil
+}
+
+// wasSet says that a clock that was set is covered.
+func (b *belief) wasSet() bool {
+	return b.set || slices.ContainsFunc(b.former, func(f former) bool { return f.stepped })
 }
 
 // readAll is what a file holds, nothing when there is none.

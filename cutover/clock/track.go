@@ -51,6 +51,11 @@ type Reading struct {
 	// before it reports, and reports the latest its interval reaches. A store
 	// without a chain has nobody to wait for and is always settled.
 	Settled bool
+	// Everybody is what the store has shown to every edge of the fleet: the least of
+	// what each of them has read last (see Status.Shown), the zero time while one of
+	// them has not said. Until it lies beyond all that a clock can have shown before
+	// it was set, somebody may go by the old setting.
+	Everybody time.Time
 }
 
 // heard is the track a reading proves, at the local reading it was heard. TIME

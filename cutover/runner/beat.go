@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/speakops/sipedge/cutover"
@@ -29,6 +30,7 @@ type Beat struct {
 
 	ClockError  time.Duration `json:"clock_error_ns"`
 	ClockOffset time.Duration `json:"clock_offset_ns"` // store time minus the machine's
+	ClockShown  time.Time     `json:"clock_shown"`     // by the store, when this edge last read its clock
 	Trip        time.Duration `json:"round_trip_ns"`
 	Fsync       time.Duration `json:"fsync_ns"`
 
@@ -76,6 +78,7 @@ func (r *Runner) beats(ctx context.Context) error {
 			r.said.once(r.log, "heartbeat", err)
 		} else {
 			r.said.over(r.log, "heartbeat")
+			r.gather(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -101,7 +104,7 @@ func (r *Runner) tell(ctx context.Context) error {
 func (r *Runner) Beat() Beat {
 	c, pair := r.opts.Clock.Status(), r.Pair()
 	b := Beat{
-		Edge: r.Self(), At: r.opts.Clock.Now().Mid().UTC(), Generation: *r.promised.Load(), ClockError: c.Error, ClockOffset: c.Offset,
+		Edge: r.Self(), At: r.opts.Clock.Now().Mid().UTC(), Generation: *r.promised.Load(), ClockError: c.Error, ClockOffset: c.Offset, ClockShown: c.Shown,
 		Trip: r.pace.slowest(), Fsync: r.paper.fsync.slowest(),
 	}
 	b.Serving, b.Why = r.Serves()
@@ -116,6 +119,43 @@ func (r *Runner) Beat() Beat {
 		r.opts.Tells(&b)
 	}
 	return b
+}
+
+// gather notes what the store has shown to every live edge, while that keeps this
+// edge's clock from being sure: it was set, and whoever has not read it since goes
+// by the old setting.
+func (r *Runner) gather(ctx context.Context) {
+	if r.opts.Clock.Status().Former == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	beats, err := r.Fleet(ctx)
+	if err != nil {
+		r.said.once(r.log, "heartbeats", err)
+		return
+	}
+	r.said.over(r.log, "heartbeats")
+	pair, off := r.Pair(), r.View().Off
+	least := r.opts.Clock.Status().Shown
+	for _, rev := range []*cutover.Revision{pair.Committed, pair.Prepared} {
+		if rev == nil {
+			continue
+		}
+		for _, m := range rev.Members {
+			if m == r.Self() || slices.Contains(off, m) {
+				continue
+			}
+			i := slices.IndexFunc(beats, func(b Beat) bool { return b.Edge == m })
+			if i < 0 || beats[i].ClockShown.IsZero() {
+				return
+			}
+			if beats[i].ClockShown.Before(least) {
+				least = beats[i].ClockShown
+			}
+		}
+	}
+	r.everybody.Store(&least)
 }
 
 // Fleet reads every edge's last heartbeat.

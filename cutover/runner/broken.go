@@ -9,3 +9,4 @@ type breaks struct{}
 
 func (breaks) edge(e cutover.Edge) cutover.Edge { return e }
 func (breaks) anyClock() bool                   { return false }
+func (breaks) alone() bool                      { return false }

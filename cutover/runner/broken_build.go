@@ -6,15 +6,18 @@ import "github.com/speakops/sipedge/cutover"
 
 // breaks are the rules that this edge does not keep (see cutover.Edge.Break).
 type breaks struct {
-	names []string
-	clock bool // the clock of a store that was left behind is read too
+	names  []string
+	zombie bool // the clock of a store that was left behind is read too
+	hasty  bool // what a clock was before it was set is of no interest to anybody
 }
 
-func (b breaks) anyClock() bool { return b.clock }
+func (b breaks) anyClock() bool { return b.zombie }
+func (b breaks) alone() bool    { return b.hasty }
 
-// BreakClock makes a Runner that asks any store for the time, whichever
-// generation this edge has promised. It comes before Run.
-func (r *Runner) BreakClock() { r.breaks.clock = true }
+// BreakClock makes a Runner that asks any store for the time, whichever generation
+// this edge has promised, or one that forgets at once what the store's clock was
+// before it was set. It comes before Run.
+func (r *Runner) BreakClock(zombie, hasty bool) { r.breaks.zombie, r.breaks.hasty = zombie, hasty }
 
 func (b breaks) edge(e cutover.Edge) cutover.Edge {
 	e, _ = e.Break(b.names...)

@@ -205,5 +205,12 @@ func (t timekeeper) ReadClock(ctx context.Context) (clock.Reading, error) {
 	if b := t.r.promised.Load(); b != nil && b.Above(s.Generation) && !s.Empty && !t.r.breaks.anyClock() {
 		return clock.Reading{}, errZombie
 	}
-	return clock.Reading{Store: s.Store, Epoch: s.History, Settled: s.Settled || s.Empty}, nil
+	reading := clock.Reading{Store: s.Store, Epoch: s.History, Settled: s.Settled || s.Empty}
+	switch by := t.r.everybody.Load(); {
+	case t.r.breaks.alone():
+		reading.Everybody = s.Store
+	case by != nil:
+		reading.Everybody = *by
+	}
+	return reading, nil
 }

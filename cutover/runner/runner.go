@@ -56,16 +56,17 @@ type Runner struct {
 	log   *slog.Logger
 	paper *paper // journal and lists
 
-	book     atomic.Pointer[cutover.Book]
-	serving  atomic.Bool
-	asked    atomic.Bool // the store was asked whether this identity still holds
-	self     atomic.Pointer[cutover.MemberID]
-	promised atomic.Pointer[cutover.Generation]
-	view     atomic.Pointer[View]   // what is known of the store, for people
-	spread   atomic.Pointer[Spread] // of the last revision that this edge's word committed
-	witness  witness
-	wake     chan struct{} // look at the store now
-	beat     chan struct{} // tell the fleet now
+	book      atomic.Pointer[cutover.Book]
+	serving   atomic.Bool
+	asked     atomic.Bool // the store was asked whether this identity still holds
+	self      atomic.Pointer[cutover.MemberID]
+	promised  atomic.Pointer[cutover.Generation]
+	view      atomic.Pointer[View]      // what is known of the store, for people
+	spread    atomic.Pointer[Spread]    // of the last revision that this edge's word committed
+	everybody atomic.Pointer[time.Time] // what the store has shown to every edge, see clock.Reading
+	witness   witness
+	wake      chan struct{} // look at the store now
+	beat      chan struct{} // tell the fleet now
 
 	// The rest belongs to the goroutine of follow.
 	edge    cutover.Edge

@@ -23,6 +23,7 @@ type breaks struct {
 	boots  bool // clock: another boot has the same id
 	lists  bool // 8: lists are written, and not forced to the disk
 	zombie bool // clock: a store that was left behind is asked for the time
+	unset  bool // clock: what the store's clock was before it was set is forgotten at once
 	drift  int  // clock: the assumed drift in parts per million, when it is less than there is
 }
 

@@ -10,9 +10,7 @@ func (b *breaks) apply(p *proc) error {
 			return err
 		}
 	}
-	if b.zombie {
-		p.runner.BreakClock()
-	}
+	p.runner.BreakClock(b.zombie, b.unset)
 	if len(b.rules) == 0 {
 		return nil
 	}

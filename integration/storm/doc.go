@@ -11,6 +11,11 @@
 // and what true time it was, goes to a verdict that knows nothing of how any of
 // it works (see package verdict).
 //
+// What takes five rare things in a row is told instead of waited for: a story
+// says what happens, in the same bubble and for the same verdict. Every rule has a
+// switch that breaks it in builds with the tag broken, and an evening or a story
+// that goes wrong by it.
+//
 // The same seed gives the same evening, message for message: whatever happens to
 // a message is drawn from the seed, the edge, the instant and the kind of the
 // message, and no two things happen at one nanosecond.

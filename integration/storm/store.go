@@ -24,12 +24,13 @@ type shop struct {
 	mu    sync.Mutex
 	mini  *miniredis.Miniredis
 	lives []*life
-	at    *life  // whose command is running
-	copy  *life  // what a replica has by now
-	kinds kinds  // of scripts
-	dbs   int    // used so far
-	best  uint64 // highest generation that was recovered
-	holds *life  // where that was
+	at    *life               // whose command is running
+	copy  *life               // what a replica has by now
+	kinds kinds               // of scripts
+	dbs   int                 // used so far
+	best  uint64              // highest generation that was recovered
+	holds *life               // where that was
+	read  map[*edge]time.Time // the clock of the live store, last
 }
 
 // life is one history of the store.
@@ -47,14 +48,16 @@ type life struct {
 }
 
 // setting is how far a clock was ahead until it was stepped. Edges may follow it
-// until they ask again, and cover it for a while after.
+// until they ask again, however late that is.
 type setting struct {
 	ahead   time.Duration
 	stepped time.Time
+	known   time.Time // since when every edge has asked; zero before
 }
 
-// covered is how long a step of the store's clock is covered by edges.
-const covered = 75 * time.Second
+// covered is how long edges may take to forget a setting when every one of them
+// knows the next.
+const covered = 15 * time.Second
 
 // clock is what this life shows at a true instant.
 func (l *life) clock(t time.Time) time.Time {
@@ -62,7 +65,7 @@ func (l *life) clock(t time.Time) time.Time {
 }
 
 func newShop() *shop {
-	s := &shop{mini: miniredis.NewMiniRedis(), kinds: kinds{}}
+	s := &shop{mini: miniredis.NewMiniRedis(), kinds: kinds{}, read: map[*edge]time.Time{}}
 	// A first connection starts it.
 	if c, err := s.mini.Dial(); err == nil {
 		_ = c.Close()
@@ -171,7 +174,7 @@ func (s *shop) clocks(t time.Time) (early, late time.Time) {
 // before is what the clock would show by its former settings.
 func (l *life) before(t, shown time.Time) (all []time.Time) {
 	for _, w := range l.was {
-		if t.Sub(w.stepped) < covered {
+		if w.known.IsZero() || t.Sub(w.known) < covered {
 			all = append(all, shown.Add(w.ahead-l.ahead))
 		}
 	}
@@ -183,8 +186,28 @@ func (s *shop) step(by time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.live()
-	l.was = append(l.was, setting{l.ahead, time.Now()})
+	l.was = append(l.was, setting{ahead: l.ahead, stepped: time.Now()})
 	l.ahead += by
+}
+
+// asked notes that an edge has read the clock of the live store.
+func (s *shop) asked(by *edge, of *life) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if of != s.live() {
+		return
+	}
+	s.read[by] = time.Now()
+	for i := range of.was {
+		w := &of.was[i]
+		everybody := true
+		for _, at := range s.read {
+			everybody = everybody && at.After(w.stepped)
+		}
+		if everybody && w.known.IsZero() {
+			w.known = time.Now()
+		}
+	}
 }
 
 // snapshot is what a replica has got.

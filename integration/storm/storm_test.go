@@ -46,7 +46,8 @@ func TestStorm(t *testing.T) {
 	report(t, figures.String())
 }
 
-// TestStories tells what chance does not come to, with every rule kept.
+// TestStories tells what chance does not come to, with every rule kept. Every run
+// tells the short ones once, STORM_TELLINGS=N tells all of them with N seeds.
 // STORM_STORY=NAME tells those only whose name has that in it, all of it with -v.
 func TestStories(t *testing.T) {
 	only := os.Getenv("STORM_STORY")
@@ -54,13 +55,14 @@ func TestStories(t *testing.T) {
 	if only != "" {
 		log = t.Logf
 	}
+	tellings := number(t, "STORM_TELLINGS", 0)
 	var figures Figures
 	for _, s := range stories {
-		if !strings.Contains(s.name, only) {
+		if !strings.Contains(s.name, only) || tellings == 0 && only == "" && s.long {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
-			for seed := range uint64(number(t, "STORM_TELLINGS", 1)) {
+			for seed := range uint64(max(tellings, 1)) {
 				faults, _ := Evening(t, seed+1, s.weather, breaks{}, &figures, log)
 				for _, f := range faults[:min(len(faults), 5)] {
 					t.Errorf("seed %d: %s", seed+1, f)

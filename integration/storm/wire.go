@@ -122,6 +122,13 @@ func (w *wire) carry(args []string) (reply []byte, answered bool) {
 		return nil, false
 	}
 	reply = s.shop.do(to, args)
+	if kind == "time" {
+		defer func() {
+			if answered {
+				s.shop.asked(w.edge, to)
+			}
+		}()
+	}
 	if d.chance(s.weather.Doubled) {
 		w.again(args, d.span(0, 15*time.Second))
 	}
