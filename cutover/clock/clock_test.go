@@ -271,6 +271,31 @@ func TestAClockThatWasSetIsCoveredAfterARestart(t *testing.T) {
 	}
 }
 
+// reads is a store that shows these times, one after the other.
+type reads []time.Time
+
+func (r *reads) ReadClock(context.Context) (Reading, error) {
+	next := (*r)[0]
+	*r = (*r)[1:]
+	return Reading{Store: next, Epoch: "a", Settled: true}, nil
+}
+
+// Others forget the old setting when they hear that this edge has read the new
+// one. So by then a crash must not bring the old one back.
+func TestAnotherClockIsOnDiskWhenItWasRead(t *testing.T) {
+	m, path := newBox(), filepath.Join(t.TempDir(), "clock.json")
+	c := newClock(t, m, path)
+	store := &reads{storeStart, storeStart.Add(-2 * time.Second)}
+	for range 2 {
+		if err := c.Ask(context.Background(), store, time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again := newClock(t, m, path); !holds(again, storeStart) || !holds(again, storeStart.Add(-2*time.Second)) {
+		t.Errorf("a crash forgets one of two clocks: %v", again.Now())
+	}
+}
+
 func TestFormerClocksAreBounded(t *testing.T) {
 	m := newBox()
 	c := newClock(t, m, "")

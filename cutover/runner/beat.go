@@ -125,7 +125,8 @@ func (r *Runner) Beat() Beat {
 // edge's clock from being sure: it was set, and whoever has not read it since goes
 // by the old setting.
 func (r *Runner) gather(ctx context.Context) {
-	if r.opts.Clock.Status().Former == 0 {
+	clock := r.opts.Clock.Status()
+	if clock.Former == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
@@ -136,26 +137,35 @@ func (r *Runner) gather(ctx context.Context) {
 		return
 	}
 	r.said.over(r.log, "heartbeats")
+	least := clock.Shown
+	for m := range r.others() {
+		shown := time.Time{} // nobody has heard of it, or it has read nothing yet
+		if i := slices.IndexFunc(beats, func(b Beat) bool { return b.Edge == m }); i >= 0 {
+			shown = beats[i].ClockShown
+		}
+		if shown.Before(least) {
+			least = shown
+		}
+	}
+	r.everybody.Store(&least)
+}
+
+// others are the members of what is in force or prepared here, but for this edge
+// and those that are off.
+func (r *Runner) others() map[cutover.MemberID]bool {
+	all := map[cutover.MemberID]bool{}
 	pair, off := r.Pair(), r.View().Off
-	least := r.opts.Clock.Status().Shown
 	for _, rev := range []*cutover.Revision{pair.Committed, pair.Prepared} {
 		if rev == nil {
 			continue
 		}
 		for _, m := range rev.Members {
-			if m == r.Self() || slices.Contains(off, m) {
-				continue
-			}
-			i := slices.IndexFunc(beats, func(b Beat) bool { return b.Edge == m })
-			if i < 0 || beats[i].ClockShown.IsZero() {
-				return
-			}
-			if beats[i].ClockShown.Before(least) {
-				least = beats[i].ClockShown
+			if m != r.Self() && !slices.Contains(off, m) {
+				all[m] = true
 			}
 		}
 	}
-	r.everybody.Store(&least)
+	return all
 }
 
 // Fleet reads every edge's last heartbeat.

@@ -270,7 +270,7 @@ func (r *Runner) examine(ctx context.Context, w cutover.Inspect) cutover.Event {
 func (r *Runner) unfit(f cutover.Fleet) string {
 	c := r.opts.Clock.Status()
 	if c.Error > r.opts.MaxError {
-		return fmt.Sprintf("its clock may be wrong by %v, more than clock.max_error %v: see the link to the store, and its clock", c.Error.Round(time.Microsecond), r.opts.MaxError)
+		return fmt.Sprintf("its clock may be wrong by %v, more than clock.max_error %v: see the link to the store, and its clock; if that was set, what it showed before counts until every edge has read it, or is declared off", c.Error.Round(time.Microsecond), r.opts.MaxError)
 	}
 	trip, fsync := r.pace.slowest(), r.paper.fsync.slowest()
 	if need := 2*c.Error + busy + trip + fsync; need > f.Guard {

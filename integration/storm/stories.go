@@ -43,6 +43,7 @@ var stories = []story{
 	{"within the guard", true, calm(withinTheGuard)},
 	{"crash after the answer", false, calm(crashAfterAck)},
 	{"acted too soon", true, calm(actedTooSoon)},
+	{"an old answer", false, calm(oldAnswer)},
 	{"slow decisions", false, calm(slowDecisions)},
 	{"crash with a list", false, calm(listNotForced)},
 	{"another boot", false, blind(calm(anotherBoot))},
@@ -197,9 +198,7 @@ func lostWitness(knew bool) func(*tale) {
 func abortForgotten(t *tale) {
 	t.b.lose("ack")
 	t.c.lose("ack")
-	t.a.odd.Lock()
-	t.a.records = true
-	t.a.odd.Unlock()
+	t.a.taping(true)
 	_, x := t.arms(t.a, 9*second)
 	t.prepared(t.a, t.b, t.c)
 	t.shop.snapshot()
@@ -213,18 +212,12 @@ func abortForgotten(t *tale) {
 		return p.runner.Pair().Prepared == nil
 	})
 	time.Sleep(100 * time.Millisecond) // an operator is told
-	t.a.odd.Lock()
-	t.a.records = false
-	i := slices.IndexFunc(t.a.record, func(answer string) bool { return strings.Contains(answer, "pending\r\n$32\r\n"+string(x)) })
-	if i >= 0 {
-		t.a.old = t.a.record[i]
-	}
-	t.a.odd.Unlock()
+	tape := t.a.taping(false)
+	i := slices.IndexFunc(tape, func(answer string) bool { return strings.Contains(answer, "pending\r\n$32\r\n"+string(x)) })
 	if i < 0 {
 		panic(stuck("the first edge hears of the revision"))
 	}
-	t.until("the old answer comes", func() bool { by, deaf := t.a.fate(""); return deaf && by == 0 })
-	time.Sleep(100 * time.Millisecond)
+	t.hears(t.a, tape[i])
 	t.replaced(older, 0)
 	t.a.usual()
 	t.b.usual()
@@ -307,6 +300,23 @@ func actedTooSoon(t *tale) {
 	time.Sleep(3 * second)
 }
 
+// oldAnswer: b has agreed to a revision, and then an answer from before it was
+// proposed comes once more, which does not know of it. That is no word that it was
+// aborted: the others commit it.
+func oldAnswer(t *tale) {
+	t.b.taping(true)
+	time.Sleep(second)
+	tape := t.b.taping(false)
+	t.c.lose("ack")
+	at, x := t.arms(t.a, 4*second)
+	t.acknowledged(x, 2)
+	t.hears(t.b, tape[len(tape)-1])
+	t.c.usual()
+	t.knows(x, t.a, t.c)
+	t.past(at, second)
+	t.b.usual()
+}
+
 // slowDecisions: a decision is overtaken by a whole change of the timeline. One
 // that has looked at the revisions before the clock answers by a past that is no
 // longer true.
@@ -331,83 +341,6 @@ func listNotForced(t *tale) {
 		e.start()
 	}
 	t.past(at, second)
-}
-
-// anotherBoot: a machine without a battery comes up with the wall clock of its
-// first boot, and cannot ask the store. Nothing but the boot's id tells it that
-// what it wrote down of store time is worth nothing.
-func anotherBoot(t *tale) {
-	time.Sleep(9 * second)
-	at, x := t.arms(t.a, 4*second)
-	t.knows(x, t.a, t.b, t.c)
-	t.c.isolate(true)
-	t.c.die(diceOf(t.seed, "reboot"))
-	t.c.machine.boot()
-	t.c.start()
-	t.past(at, 2*second)
-	t.c.usual()
-}
-
-// longSilence: nobody can ask the store for more than a minute before the step.
-// Everybody must know how far clocks drift apart meanwhile.
-func longSilence(t *tale) {
-	at, x := t.arms(t.a, 90*second)
-	t.knows(x, t.a, t.b, t.c)
-	for _, e := range t.edges {
-		e.isolate(true)
-	}
-	t.past(at, second)
-	for _, e := range t.edges {
-		e.usual()
-	}
-}
-
-// twoClocks: the store fails over shortly before the step to one whose clock is a
-// second behind, and b does not know of it until after the step.
-func twoClocks(t *tale) {
-	at, x := t.arms(t.a, 4*second)
-	t.knows(x, t.a, t.b, t.c)
-	t.past(at, -500*time.Millisecond)
-	t.b.isolate(true)
-	t.replaced(again, -second)
-	time.Sleep(2500 * time.Millisecond)
-	t.b.usual()
-}
-
-// zombiesClock: an edge that has promised a new generation finds itself with the
-// old store again, whose clock has been wrong since.
-func zombiesClock(t *tale) {
-	was := t.replaced(again, 0)
-	time.Sleep(500 * time.Millisecond)
-	t.rests()
-	at, x := t.arms(t.a, 7*second)
-	t.knows(x, t.a, t.b, t.c)
-	t.shop.mu.Lock()
-	was.ahead -= 2 * second
-	t.shop.mu.Unlock()
-	t.c.mu.Lock()
-	t.c.route = was
-	t.c.lose("begin") // or the old store becomes a new generation, whose clock is covered beside the other
-	t.c.mu.Unlock()
-	t.past(at, 2500*time.Millisecond)
-	t.c.mu.Lock()
-	t.c.route = nil
-	t.c.mu.Unlock()
-}
-
-// clockSet: the store's clock is set while b is cut off, for a minute and a half.
-// b counts on by the old setting and answers by it; whoever has read the new one
-// covers both until b has, too, and answers nothing where they differ.
-func clockSet(by time.Duration) func(*tale) {
-	return func(t *tale) {
-		at, x := t.arms(t.a, 90*second)
-		t.knows(x, t.a, t.b, t.c)
-		t.b.isolate(true)
-		t.shop.step(by)
-		t.past(at, 2*second)
-		t.b.usual()
-		time.Sleep(2 * second)
-	}
 }
 
 // lastCopy: the store loses a list with its tail, a recovery brings back the

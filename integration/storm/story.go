@@ -105,7 +105,7 @@ func (t *tale) prepared(all ...*edge) {
 	}
 }
 
-// learned waits until each of the edges has a revision in force.
+// knows waits until each of the edges has a revision in force.
 func (t *tale) knows(x cutover.RevisionID, all ...*edge) {
 	for _, e := range all {
 		t.until(e.name+" learns of the commit", func() bool { c := e.now().runner.Pair().Committed; return c != nil && c.ID == x })
@@ -115,6 +115,20 @@ func (t *tale) knows(x cutover.RevisionID, all ...*edge) {
 // acknowledged waits until the store has so many acknowledgements, or committed.
 func (t *tale) acknowledged(x cutover.RevisionID, n int) {
 	t.until(fmt.Sprintf("%d acknowledge", n), func() bool { return t.shop.acks() >= n || t.shop.state("committed") == string(x) })
+}
+
+// hears waits until an edge has heard an old answer, in place of the next one, and
+// can hear nothing else.
+func (t *tale) hears(e *edge, answer string) {
+	e.odd.Lock()
+	e.old = answer
+	e.odd.Unlock()
+	t.until(e.name+" hears the old answer", func() bool {
+		e.odd.Lock()
+		defer e.odd.Unlock()
+		return e.old == ""
+	})
+	time.Sleep(100 * time.Millisecond)
 }
 
 // stops kills an edge for good, its disk with it or not: whoever comes back there
@@ -161,7 +175,7 @@ type strange struct {
 	old     string // an answer that is given once more, in place of the next; the edge is deaf after it
 }
 
-// loses makes messages of these kinds get lost from now on.
+// lose makes messages of these kinds get lost from now on.
 func (e *strange) lose(kinds ...string) { e.late(0, kinds...) }
 
 // late makes messages of these kinds arrive when nobody waits for them any more.
@@ -181,6 +195,15 @@ func (e *strange) isolate(yes bool) {
 	e.odd.Lock()
 	defer e.odd.Unlock()
 	e.deaf = yes
+}
+
+// taping begins to keep what the store answers to questions about the chain, or
+// ends it and returns what it has.
+func (e *strange) taping(yes bool) []string {
+	e.odd.Lock()
+	defer e.odd.Unlock()
+	e.records = yes
+	return e.record
 }
 
 // usual is the end of all that.
