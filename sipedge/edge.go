@@ -421,7 +421,7 @@ func (e *Edge) sameMedia(a, b *configs.Edge) error {
 	case e.relay == nil && b.HasMedia() && b.Media.Address.IsValid():
 		return errors.New("calls are to be anchored, and no relay is open: restart the edge for that (it drains first)")
 	case e.relay != nil && x != y:
-		return errors.New("media has changed in address, ports or inactivity: restart the edge for that (it drains first)")
+		return errors.New("media has changed in address, ports, inactivity or realtime: restart the edge for that (it drains first)")
 	}
 	return nil
 }

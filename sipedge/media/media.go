@@ -36,6 +36,7 @@ type Options struct {
 	Window      time.Duration // in which the first valid packet of an end behind NAT is believed (5 s)
 	Rest        time.Duration // of a pair before it is used again (20 s)
 	Loops       int           // reading goroutines (one for two cores, at most 4)
+	Realtime    bool          // reading goroutines go before all other work of the host (not); Open fails where that is not allowed
 
 	Net     transport.Net // (the kernel's)
 	OnEvent func(Event)   // told from the relay's own goroutine; it may call back

@@ -2,7 +2,14 @@
 
 package media
 
-func newWires(r *Relay) (wires, error) { return &plainWires{relay: r, net: r.o.Net}, nil }
+import "errors"
+
+func newWires(r *Relay) (wires, error) {
+	if r.o.Realtime {
+		return nil, errors.New("media.realtime: real-time priority is had on Linux only; write realtime: false")
+	}
+	return &plainWires{relay: r, net: r.o.Net}, nil
+}
 
 // loop reads sockets where there is epoll.
 type loop struct{}
