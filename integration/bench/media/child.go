@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 
 	"github.com/speakops/sipedge/sipedge/media"
 	"github.com/speakops/sipedge/sipedge/media/quality"
@@ -67,8 +68,8 @@ func (c *child) close() {
 // serve is the other side of child: until its input ends.
 func serve(kind string) {
 	join := floorJoin
-	if kind == "sipedge" {
-		r, err := media.Open(media.Options{V4: home, First: 20000, Last: 31999})
+	if kind, realtime := strings.CutSuffix(kind, realtimeMark); kind == "sipedge" {
+		r, err := media.Open(media.Options{V4: home, First: 20000, Last: 31999, Realtime: realtime})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -20,15 +20,19 @@ type engine struct {
 	n    int
 }
 
-func startEngine() (*engine, error) {
+func startEngine(realtime bool) (*engine, error) {
 	probe, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	ng := probe.LocalAddr().String()
 	probe.Close()
-	e := &engine{cmd: exec.Command("rtpengine", "--foreground", "--table=-1", "--interface=127.0.0.1", "--listen-ng="+ng,
-		"--port-min=20000", "--port-max=31999", "--log-level=1", "--log-stderr", "--config-file=none")}
+	args := []string{"--foreground", "--table=-1", "--interface=127.0.0.1", "--listen-ng=" + ng,
+		"--port-min=20000", "--port-max=31999", "--log-level=1", "--log-stderr", "--config-file=none"}
+	if realtime {
+		args = append(args, "--scheduling=rr", "--priority=1")
+	}
+	e := &engine{cmd: exec.Command("rtpengine", args...)}
 	if err := e.cmd.Start(); err != nil {
 		return nil, err
 	}

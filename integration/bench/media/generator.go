@@ -36,6 +36,7 @@ type generator struct {
 	mu     sync.Mutex // of what follows
 	heard  []counted  // by slot of stalls
 	stalls *stalls    // nil: it is only warming up
+	came   int        // packets
 	astray int
 	stop   atomic.Bool
 	done   sync.WaitGroup
@@ -79,8 +80,9 @@ const (
 	slack = 2 * time.Millisecond
 )
 
-// run sends for a while, every phone a packet each 20 ms, evenly spread.
-func (g *generator) run(d time.Duration) {
+// run sends for a while, every phone a packet each 20 ms, evenly spread, and says
+// for how long it did.
+func (g *generator) run(d time.Duration) (sending time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer punctual(1)()
@@ -100,7 +102,27 @@ func (g *generator) run(d time.Duration) {
 		g.flush()
 		sleep(nap)
 	}
-	sleep(200 * time.Millisecond) // what is on its way arrives
+	sending = time.Since(begun)
+	g.settle()
+	return sending
+}
+
+// settle waits for what is on its way: until all is there, or nothing more has come
+// for a second. A relay that fell behind has more in its queues than a moment clears,
+// and what it is late with is not lost.
+func (g *generator) settle() {
+	heard := func() int {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.came
+	}
+	for before, still := heard(), 0; before < g.sent && still < 10; {
+		sleep(100 * time.Millisecond)
+		now := heard()
+		if still++; now != before {
+			before, still = now, 0
+		}
+	}
 }
 
 func (g *generator) send() {
@@ -131,18 +153,19 @@ func (g *generator) listen() {
 	for !g.stop.Load() {
 		g.mu.Lock()
 		for _, s := range g.sockets {
-			s.receive(g.came)
+			s.receive(g.take)
 		}
 		g.mu.Unlock()
 		sleep(listenEvery)
 	}
 }
 
-// came takes one packet: from where, and when the kernel got it.
-func (g *generator) came(b []byte, from netip.AddrPort, at time.Time) {
+// take takes one packet: from where, and when the kernel got it.
+func (g *generator) take(b []byte, from netip.AddrPort, at time.Time) {
 	if len(b) < 20 {
 		return
 	}
+	g.came++
 	i := int(binary.BigEndian.Uint32(b[8:])) - 1
 	switch {
 	case i < 0 || i >= len(g.phones) || g.phones[i^1].to != from:
@@ -157,7 +180,7 @@ func (g *generator) came(b []byte, from netip.AddrPort, at time.Time) {
 func (g *generator) measure(st *stalls) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.sent, g.stalls, g.heard = 0, st, make([]counted, len(st.slots))
+	g.sent, g.came, g.stalls, g.heard = 0, 0, st, make([]counted, len(st.slots))
 }
 
 // results are the latencies of all packets, and of those sent while every processor

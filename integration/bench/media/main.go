@@ -19,6 +19,13 @@
 //	floor      a plain Go relay: a goroutine and a net.UDPConn per port
 //	sipedge    package sipedge/media, measuring quality as it does for calls
 //	rtpengine  in user space, if it is installed (apt-get install rtpengine-daemon)
+//
+// With -rt behind its name a relay has the real-time priority that it can be
+// configured to have: media.realtime, and --scheduling=rr of rtpengine. On a machine
+// whose processors the generator shares, latency without it tells how long a thread
+// waited for its turn; what sipedge promises is judged by sipedge-rt, if it takes part.
+// Lost is what has not come one second after the last one came; of these, "full" were
+// turned away by full receive buffers of the relay, and of the generator.
 package main
 
 import (
@@ -47,10 +54,10 @@ type relay interface {
 func main() {
 	calls := flag.String("calls", "500", "two-way calls at once; several after one another: 250,500")
 	seconds := flag.Int("seconds", 10, "time of each measurement")
-	which := flag.String("relays", "direct,floor,sipedge,rtpengine", "which, in which order")
+	which := flag.String("relays", "direct,floor,sipedge,rtpengine,sipedge-rt,rtpengine-rt", "which, in which order")
 	max := flag.Float64("max", 0, "fail when sipedge costs more than this times the floor, or more than rtpengine, loses a packet, or adds more than -added; 0 only prints")
 	added := flag.Duration("added", time.Millisecond, "with -max: latency that sipedge may add, 99th percentile")
-	child := flag.String("child", "", "run as a relay: floor or sipedge (used by the program itself)")
+	child := flag.String("child", "", "run as a relay: floor, sipedge or sipedge-rt (used by the program itself)")
 	flag.Parse()
 	if *child != "" {
 		serve(*child)
@@ -85,10 +92,10 @@ func contest(calls int, long time.Duration, which string) (map[string]result, er
 	got := map[string]result{}
 	fmt.Printf("%d two-way calls\n", calls)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "relay\tpackets/s\tCPU us/packet\tcalls/core\tcores\tlost\tp50 us\tp99 us\tcalm p50\tcalm p99\tadded p99 us\tgenerator's cores\tbusy\tcalm")
+	fmt.Fprintln(out, "relay\tpackets/s\tCPU us/packet\tcalls/core\tcores\tlost\tfull\tp50 us\tp99 us\tcalm p50\tcalm p99\tadded p99 us\tgenerator's cores\tbusy\tcalm")
 	for name := range strings.SplitSeq(which, ",") {
-		if name == "rtpengine" && !installed("rtpengine") {
-			fmt.Fprintln(out, "rtpengine\tnot installed: apt-get install rtpengine-daemon")
+		if strings.HasPrefix(name, "rtpengine") && !installed("rtpengine") {
+			fmt.Fprintln(out, name+"\tnot installed: apt-get install rtpengine-daemon")
 			continue
 		}
 		r, err := measure(name, calls, long)
@@ -96,7 +103,7 @@ func contest(calls int, long time.Duration, which string) (map[string]result, er
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		got[name] = r
-		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%s\t%.2f\t%d\t%d\t%d\t%d\t%d\t%d\t%.2f\t%.0f %%\t%.0f %%\n", name, r.rate, r.cpu, r.perCore(), r.cores, r.lost, r.p50.Microseconds(), r.p99.Microseconds(),
+		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%s\t%.2f\t%d\t%d+%d\t%d\t%d\t%d\t%d\t%d\t%.2f\t%.0f %%\t%.0f %%\n", name, r.rate, r.cpu, r.perCore(), r.cores, r.lost, r.full, r.fullHere, r.p50.Microseconds(), r.p99.Microseconds(),
 			r.calm50.Microseconds(), r.calm99.Microseconds(), (r.calm99 - got["direct"].calm99).Microseconds(), r.generator, r.busy, 100*r.calm)
 	}
 	return got, out.Flush()
@@ -117,9 +124,14 @@ func fair(got map[string]result, limit float64, added time.Duration) bool {
 			ok = false
 		}
 	}
-	if mine.lost > 0 {
-		fmt.Printf("sipedge lost %d packets\n", mine.lost)
-		ok = false
+	for _, name := range [...]string{"sipedge", "sipedge" + realtimeMark} {
+		if r := got[name]; r.lost > r.fullHere {
+			fmt.Printf("%s lost %d packets, %d of them for its full receive buffers\n", name, r.lost-r.fullHere, r.full)
+			ok = false
+		}
+	}
+	if rt, there := got["sipedge"+realtimeMark]; there {
+		mine = rt // see above
 	}
 	switch bare, there := got["direct"]; {
 	case !there:
@@ -147,6 +159,7 @@ type result struct {
 	rate, cpu, cores, generator float64
 	busy                        float64 // per cent of all processors
 	lost                        int
+	full, fullHere              int // turned away by full buffers of the relay, and of the generator
 	p50, p99                    time.Duration
 	calm                        float64       // share of the time in which every processor ran
 	calm50, calm99              time.Duration // of packets sent then
@@ -163,25 +176,28 @@ func measure(name string, calls int, long time.Duration) (result, error) {
 		return result{}, err
 	}
 	defer g.close()
+	there, here := map[uint16]bool{}, map[uint16]bool{} // ports
 	for i := 0; i < len(g.phones); i += 2 {
 		a, b := &g.phones[i], &g.phones[i+1]
 		if a.to, b.to, err = r.join(a.at, b.at); err != nil {
 			return result{}, fmt.Errorf("call %d: %w", i/2, err)
 		}
+		there[a.to.Port()], there[b.to.Port()], here[a.at.Port()], here[b.at.Port()] = true, true, true, true
 	}
 	g.run(time.Second) // ports lock, caches warm
 	st := watchStalls(long)
 	defer st.close()
 	g.measure(st)
-	began, whole, before, own := time.Now(), machineNow(), cpuOf(r.pid()), cpuOf(os.Getpid())
-	g.run(long)
-	took, spent, ownSpent := time.Since(began), cpuOf(r.pid())-before, cpuOf(os.Getpid())-own
+	full, fullHere := refused(there), refused(here)
+	whole, before, own := machineNow(), cpuOf(r.pid()), cpuOf(os.Getpid())
+	took := g.run(long)
+	spent, ownSpent := cpuOf(r.pid())-before, cpuOf(os.Getpid())-own
 	heard, calm := g.results()
 	if g.astray > 0 {
 		return result{}, fmt.Errorf("%d packets came from where they should not", g.astray)
 	}
 	res := result{
-		rate: float64(g.sent) / took.Seconds(), lost: g.sent - heard.all,
+		rate: float64(g.sent) / took.Seconds(), lost: g.sent - heard.all, full: refused(there) - full, fullHere: refused(here) - fullHere,
 		cores: spent.Seconds() / took.Seconds(), generator: ownSpent.Seconds() / took.Seconds(),
 		p50: heard.quantile(0.50), p99: heard.quantile(0.99), calm50: calm.quantile(0.50), calm99: calm.quantile(0.99), busy: machineNow().since(whole),
 	}
@@ -192,14 +208,17 @@ func measure(name string, calls int, long time.Duration) (result, error) {
 	return res, nil
 }
 
+// realtimeMark ends the name of a relay that has real-time priority.
+const realtimeMark = "-rt"
+
 func open(name string) (relay, error) {
 	switch name {
 	case "direct":
 		return direct{}, nil
-	case "floor", "sipedge":
+	case "floor", "sipedge", "sipedge" + realtimeMark:
 		return startChild(name)
-	case "rtpengine":
-		return startEngine()
+	case "rtpengine", "rtpengine" + realtimeMark:
+		return startEngine(strings.HasSuffix(name, realtimeMark))
 	}
 	return nil, fmt.Errorf("no such relay")
 }

@@ -47,6 +47,27 @@ func machineNow() (m machine) {
 	return m
 }
 
+// refused is how many packets the kernel did not put into the full receive buffers
+// of some UDP sockets, in all their life so far (drops in /proc/net/udp).
+func refused(ports map[uint16]bool) (n int) {
+	b, err := os.ReadFile("/proc/net/udp")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) < 13 {
+			continue
+		}
+		_, port, _ := strings.Cut(f[1], ":")
+		if p, err := strconv.ParseUint(port, 16, 16); err == nil && ports[uint16(p)] {
+			drops, _ := strconv.Atoi(f[len(f)-1])
+			n += drops
+		}
+	}
+	return n
+}
+
 // since says which percentage of the CPUs' time was spent.
 func (m machine) since(was machine) float64 {
 	if m.all == was.all {
