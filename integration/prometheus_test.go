@@ -40,7 +40,7 @@ func TestDashboardAndAlerts(t *testing.T) {
 
 	ca := newCA(t)
 	cert, key := ca.issue(t, t.TempDir(), "edge.example.com")
-	l, edge := lab.Open(t, lab.Edit{Old: "    - { name: tcp,", New: fmt.Sprintf("    - { name: tls, transport: tls, address: \"127.0.0.1:%d\", cert: %q, key: \"file:%s\" }\n    - { name: tcp,", lab.FreePort(t), cert, key)})
+	l, edge := lab.Open(t, append([]lab.Edit{{Old: "    - { name: tcp,", New: fmt.Sprintf("    - { name: tls, transport: tls, address: \"127.0.0.1:%d\", cert: %q, key: \"file:%s\" }\n    - { name: tcp,", lab.FreePort(t), cert, key)}}, anchorEdits...)...)
 	gateway := l.Gateway("legacy-a", "uas_answered", 20)
 	l.Call("uac_answered", legacyNumber, "legacy-a", "-m", "20", "-r", "20").Passed()
 	gateway.Passed()
