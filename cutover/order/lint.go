@@ -42,7 +42,7 @@ type EdgeFacts struct {
 	Off       bool // declared off
 	Heartbeat time.Time
 	Error     time.Duration // of its clock: half the width of its interval
-	Table     time.Time     // when its table was last known to hold all the store held
+	Table     time.Time     // when its table was last known to hold all the store held; zero: never
 	NotReady  string        // why, "" when it is ready
 	Health    map[routing.RouteID]RouteHealth
 }

@@ -139,7 +139,10 @@ func (l *linter) edge(e *EdgeFacts) {
 	if e.Error > l.f.MaxError {
 		l.say("edge_clock_wide", where, "look at its clock samples and the way to the store", "its clock may be wrong by %s, and %s is allowed", e.Error, l.f.MaxError)
 	}
-	if age := l.f.Now.Sub(e.Table); age > l.f.MaxTableAge {
+	switch age := l.f.Now.Sub(e.Table); {
+	case e.Table.IsZero():
+		l.say("edge_table_old", where, "wait until it has loaded its numbers, or look at its way to the store", "its table has not been complete since it started")
+	case age > l.f.MaxTableAge:
 		l.say("edge_table_old", where, "look at its way to the store", "its table was last complete %s ago", age.Round(time.Millisecond))
 	}
 }

@@ -404,6 +404,10 @@ func (s *story) edge(f []string) (err error) {
 			case "error":
 				e.Error, err = time.ParseDuration(v)
 			case "table":
+				if v == "never" {
+					e.Table = time.Time{}
+					continue
+				}
 				d, err = time.ParseDuration(v)
 				e.Table = s.f.Now.Add(-d)
 			case "heartbeat":

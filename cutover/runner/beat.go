@@ -17,6 +17,9 @@ const beatEvery = time.Second
 // Missing is the age from which a heartbeat counts as missing.
 const Missing = 5 * beatEvery
 
+// NeverComplete is the TableAge of an edge whose table was never complete.
+const NeverComplete = 365 * 24 * time.Hour
+
 // Beat is what one edge tells of itself.
 type Beat struct {
 	Edge       cutover.MemberID   `json:"edge"`

@@ -82,7 +82,10 @@ func has(all []cutover.MemberID, m cutover.MemberID) bool {
 
 // edgeFacts is one edge by its own last word.
 func edgeFacts(b *runner.Beat) order.EdgeFacts {
-	e := order.EdgeFacts{ID: b.Edge, Heartbeat: b.At, Error: b.ClockError, Table: b.At.Add(-b.TableAge), Health: map[routing.RouteID]order.RouteHealth{}}
+	e := order.EdgeFacts{ID: b.Edge, Heartbeat: b.At, Error: b.ClockError, Health: map[routing.RouteID]order.RouteHealth{}}
+	if b.TableAge < runner.NeverComplete {
+		e.Table = b.At.Add(-b.TableAge)
+	}
 	if !b.Serving {
 		if e.NotReady = b.Why; e.NotReady == "" {
 			e.NotReady = "it does not serve"

@@ -76,7 +76,9 @@ func openHouse(t *testing.T) *house {
 	r, err := runner.Open(runner.Options{Edge: "edge-1", Dir: t.TempDir(), Chain: chain, Clock: c, Records: table, Log: slog.New(slog.DiscardHandler),
 		Fleet: cutover.Fleet{Guard: 600 * time.Millisecond, Lead: 1300 * time.Millisecond, PrepareTimeout: 3 * time.Second},
 		Auto:  true, SampleEvery: 100 * time.Millisecond, Poll: 20 * time.Millisecond,
-		Tells: func(b *runner.Beat) { b.Routes = map[routing.RouteID]runner.RouteHealth{"old": {Alive: 1, Of: 1}, "new": {Alive: 1, Of: 1}} }})
+		Tells: func(b *runner.Beat) {
+			b.Routes = map[routing.RouteID]runner.RouteHealth{"old": {Alive: 1, Of: 1}, "new": {Alive: 1, Of: 1}}
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
