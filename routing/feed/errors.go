@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -101,6 +102,7 @@ func advice(err error) string {
 	is := func(prefix string) bool { return strings.HasPrefix(text, prefix) }
 	var dns *net.DNSError
 	var timeout net.Error
+	var certificate *tls.CertificateVerificationError
 	var demoted *RoleError
 	var succeeded *SucceededError
 	var moved *MovedError
@@ -113,6 +115,8 @@ func advice(err error) string {
 		return fmt.Sprintf("it is a replica of %.80s, no master; what it says may be old: name the master, or wait for Sentinel to", demoted.Master)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there (connection refused); start redis-server, or correct the address"
+	case errors.As(err, &certificate):
+		return fmt.Sprintf("its certificate is not believed (%.200s); name the CA that signed it in redis.tls.ca, or for a rediss:// address in SSL_CERT_FILE, and the server as the certificate does", certificate.Err)
 	case errors.As(err, &dns):
 		return fmt.Sprintf("the name %.80q cannot be resolved; correct the address", dns.Name)
 	case is("NOAUTH"), is("WRONGPASS"), strings.Contains(text, "invalid username-password"):

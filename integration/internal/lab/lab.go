@@ -29,6 +29,7 @@ type Lab struct {
 	ports map[string]int // by the port that integration/lab.yaml writes
 	yaml  string
 	key   string
+	more  []string      // variables of what is started
 	shown []string      // logs to show when the test fails
 	runs  *atomic.Int64 // files of processes so far, all views of the bench together
 }
@@ -178,7 +179,10 @@ func (l *Lab) binary(command string) string {
 // SetKey gives edges started from now on another token key, of 32 characters.
 func (l *Lab) SetKey(key string) { l.key = key }
 
-func (l *Lab) env() []string { return []string{"SIPEDGE_LAB_KEY=" + l.key} }
+// SetEnv gives programs started from now on these variables too, as NAME=VALUE.
+func (l *Lab) SetEnv(more ...string) { l.more = more }
+
+func (l *Lab) env() []string { return append([]string{"SIPEDGE_LAB_KEY=" + l.key}, l.more...) }
 
 // Import imports integration/sipp/numbers.csv into the bench's Redis.
 func (l *Lab) Import() {
