@@ -59,6 +59,34 @@ func TestRedisAwayMidRun(t *testing.T) {
 	}
 }
 
+// The same program with redis.mode cluster: numbers are spread over three masters,
+// loaded from all of them, and followed when they change.
+func TestRedisCluster(t *testing.T) {
+	t.Parallel()
+	nodes := lab.RedisCluster(t)
+	l := lab.New(t)
+	l.Redis.Kill() // the other one, which would take everything
+	l.Edit("  mode: standalone\n  addresses: [ \"127.0.0.1:6379\" ]\n", "  mode: cluster\n  addresses: [ \""+nodes[0].Addr()+"\" ]\n")
+	l.Import()
+	for _, n := range nodes {
+		c := n.Client()
+		defer c.Close()
+		if keys := c.Keys(t.Context(), "lab:n:*:+*").Val(); len(keys) == 0 || len(keys) == 12 {
+			t.Errorf("%s has %d of 12 numbers", n.Addr(), len(keys))
+		}
+	}
+	edge := l.Serve("edge")
+	gateway := l.Gateway("legacy-a", "uas_answered", 2)
+	l.Call("uac_answered", legacyNumber, "legacy-a").Passed()
+	l.ImportFile(numbersFile(t, l, "+12025550199,legacy"))
+	untilFollowed(t, l)
+	l.Call("uac_answered", "+12025550199", "legacy-a").Passed()
+	gateway.Passed()
+	if text := edge.Text(); strings.Contains(text, "disagree") || strings.Contains(text, "cannot be") {
+		t.Errorf("the edge's log:\n%s", text)
+	}
+}
+
 // An override takes force three seconds after it was written, on every edge at
 // the same instant.
 const overrideLead = 3 * time.Second
