@@ -26,7 +26,7 @@ func TestVisitsBeginWhileTheSharedClientShakesHands(t *testing.T) {
 			})
 			visits.Go(func() {
 				<-begin
-				s := newSource(shared, Options{Loaders: 1})
+				s := newSource(shared, Options{})
 				defer s.close()
 				if err := s.rdb.Ping(t.Context()).Err(); err != nil {
 					t.Error(err)

@@ -45,7 +45,7 @@ func readDigest(s string) (d digest, ok bool) {
 
 // tally is the digest of one partition of the table.
 type tally struct {
-	mu sync.Mutex // several pipelines of a load write one partition
+	mu sync.Mutex // a load and direct lookups write one partition
 	digest
 }
 

@@ -23,7 +23,6 @@ type Options struct {
 	Poll      time.Duration      // how often the partitions' meta is compared; default 1 s
 	Patience  time.Duration      // for an answer beyond Block before the connection counts as dead; default 1 s
 	MaxPause  time.Duration      // longest pause between attempts to reach the store; default 5 s
-	Loaders   int                // pipelines of a full load at once; default 2
 	Check     int                // records compared with the store at every Poll, whatever its digests say; default 500
 
 	// TombstoneFor is how long the table remembers a deletion; at least as long as
@@ -48,9 +47,6 @@ func (o *Options) defaults() {
 	orElse(&o.MaxPause, 5*time.Second)
 	orElse(&o.SnapshotEvery, 30*time.Second)
 	orElse(&o.TombstoneFor, 32*24*time.Hour)
-	if o.Loaders <= 0 {
-		o.Loaders = 2
-	}
 	if o.Check <= 0 {
 		o.Check = 500
 	}

@@ -1,9 +1,11 @@
 package feed
 
 import (
-	"bytes"
 	"context"
+	"fmt"
+	"hash/maphash"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -15,53 +17,53 @@ import (
 // revision and customer. A full load reads and checks those bytes once: a record
 // whose like has been met costs no string, no map and no search for a field.
 
-// loader takes pages of records into the table.
+// loader takes the records of one master into the table.
 type loader struct {
 	scan  *scan
+	wire  *wire
+	rdb   redis.UniversalClient // for what is asked for alone
 	likes likes
 }
 
-// load reads a page of records into the table.
-func (l *loader) load(ctx context.Context, rdb redis.UniversalClient, of []found) error {
-	if len(of) == 0 {
-		return nil
-	}
-	replies := make([]*redis.RawCmd, len(of))
-	_, err := rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for i := range of {
-			replies[i] = redis.NewRawCmd(ctx, "hgetall", of[i].key)
-			_ = pipe.Process(ctx, replies[i]) // only puts it into the pipeline
+// take puts the record that is answered next into the table.
+func (l *loader) take(ctx context.Context, of found) error {
+	s, w := l.scan, l.wire
+	for {
+		r := resp{left: w.left}
+		if e, ok := l.likes.entry(of.number, &r); ok {
+			w.left = r.left
+			s.apply(e)
+			return nil
 		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for i, reply := range replies {
-		if err := l.take(ctx, rdb, of[i], reply.Val()); err != nil {
+		if !r.short || w.full() {
+			break
+		}
+		if err := w.fill(); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// take puts one record into the table.
-func (l *loader) take(ctx context.Context, rdb redis.UniversalClient, of found, reply []byte) error {
-	s := l.scan
-	if e, ok := l.likes.entry(of.number, reply); ok {
-		s.apply(e)
+	reply, whole, err := w.reply()
+	if err != nil {
+		return err
+	}
+	if !whole {
+		s.bad(&s.feed.counts.garbage, of, fmt.Sprintf("it is larger than %d bytes", wireBuffer))
 		return nil
 	}
-	f := s.feed
+	return l.learn(ctx, of, strings.Clone(reply)) // of which something will be kept
+}
+
+// learn takes a record whose like was not met before.
+func (l *loader) learn(ctx context.Context, of found, reply string) error {
+	s := l.scan
 	fields, ok := fieldsOf(reply)
 	if !ok {
 		// What is no hash is an error: whoever asks for one record alone is told which,
 		// and led to the node that has it.
 		var err error
-		switch fields, err = rdb.HGetAll(ctx, of.key).Result(); {
+		switch fields, err = l.rdb.HGetAll(ctx, of.key).Result(); {
 		case err != nil && wrongType(err):
-			f.fault(&f.counts.wrongType, &KeyError{of.key, "it is not a hash"})
-			s.saw(of.number)
+			s.bad(&s.feed.counts.wrongType, of, "it is not a hash")
 			return nil
 		case err != nil:
 			return err
@@ -72,8 +74,7 @@ func (l *loader) take(ctx context.Context, rdb redis.UniversalClient, of found, 
 	}
 	r, err := readRecord(of.number, fields)
 	if err != nil {
-		f.fault(&f.counts.garbage, &KeyError{of.key, err.Error()})
-		s.saw(of.number)
+		s.bad(&s.feed.counts.garbage, of, err.Error())
 		return nil
 	}
 	e := r.entry()
@@ -84,10 +85,25 @@ func (l *loader) take(ctx context.Context, rdb redis.UniversalClient, of found, 
 	return nil
 }
 
-// likes is what records have been found to say, by the bytes in which they said it.
+// likes is what records have been found to say, by the bytes in which they said
+// it. The bytes themselves are megabytes, which would have to come from memory
+// again for each record; two keyed hashes of them come to the same but once in
+// 2^90 loads.
 type likes struct {
-	shared map[string]routing.Shared
+	shared map[gist]routing.Shared
+	seeds  [2]maphash.Seed
 	said   []byte // by the record that was read last
+}
+
+type gist [2]uint64
+
+func newLikes() likes {
+	return likes{shared: make(map[gist]routing.Shared), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+}
+
+// gist is that of what was said last.
+func (l *likes) gist() gist {
+	return gist{maphash.Bytes(l.seeds[0], l.said), maphash.Bytes(l.seeds[1], l.said)}
 }
 
 // Bounds of what is remembered: records of national providers differ in some ten
@@ -98,35 +114,38 @@ const (
 )
 
 // entry reads a record whose like has been learnt; false when it is another, or
-// when anything about it is strange.
-func (l *likes) entry(n routing.PublicNumber, reply []byte) (e routing.Entry, ok bool) {
-	r := resp{reply}
+// when anything about it is strange. Its customer is a part of r's text.
+func (l *likes) entry(n routing.PublicNumber, r *resp) (e routing.Entry, ok bool) {
 	count, ok := r.hash()
 	l.said = l.said[:0]
+	from := r.left // what has not been added to what it says
 	for range count {
 		before := r.left
 		name, value, whole := r.field()
 		if !whole {
 			return e, false
 		}
-		switch string(name) {
+		switch name {
 		case fieldPublicNumber:
 			e.PublicNumber, _ = e164.Parse(value)
 		case fieldRevision:
-			e.Revision, _ = strconv.ParseUint(string(value), 10, 63)
+			e.Revision, _ = strconv.ParseUint(value, 10, 63)
 		case fieldCustomer:
 			e.Customer = routing.CustomerID(value)
-			if printable(string(e.Customer)) != nil {
+			if printable(value) != nil {
 				return e, false
 			}
 		default:
-			l.said = append(l.said, before[:len(before)-len(r.left)]...)
+			continue
 		}
+		l.said = append(l.said, from[:len(from)-len(before)]...)
+		from = r.left
 	}
+	l.said = append(l.said, from[:len(from)-len(r.left)]...)
 	if !ok || e.PublicNumber != n || e.Revision == 0 {
 		return e, false
 	}
-	e.Shared, ok = l.shared[string(l.said)]
+	e.Shared, ok = l.shared[l.gist()]
 	return e, ok
 }
 
@@ -135,17 +154,15 @@ func (l *likes) learn(e routing.Entry) {
 	switch {
 	case e.Shared.Deleted() || len(l.said) > maxSaid:
 		return
-	case l.shared == nil:
-		l.shared = make(map[string]routing.Shared)
 	case len(l.shared) >= maxLikes:
 		clear(l.shared)
 	}
-	l.shared[string(l.said)] = e.Shared
+	l.shared[l.gist()] = e.Shared
 }
 
 // fieldsOf is a record as a map; false for what is no hash, such as an error.
-func fieldsOf(reply []byte) (map[string]string, bool) {
-	r := resp{reply}
+func fieldsOf(reply string) (map[string]string, bool) {
+	r := resp{left: reply}
 	count, ok := r.hash()
 	fields := make(map[string]string, min(count, len(reply)))
 	for range count {
@@ -153,51 +170,7 @@ func fieldsOf(reply []byte) (map[string]string, bool) {
 		if !whole {
 			return nil, false
 		}
-		fields[string(name)] = string(value)
+		fields[name] = value
 	}
 	return fields, ok
-}
-
-// resp reads a hash as Redis sends it, as an array (RESP2) or a map (RESP3).
-type resp struct{ left []byte }
-
-// hash says how many fields follow.
-func (r *resp) hash() (fields int, ok bool) {
-	switch kind, n := r.line(); kind {
-	case '%':
-		return n, true
-	case '*':
-		return n / 2, n%2 == 0
-	}
-	return 0, false
-}
-
-func (r *resp) field() (name, value []byte, ok bool) {
-	if name, ok = r.text(); ok {
-		value, ok = r.text()
-	}
-	return name, value, ok
-}
-
-func (r *resp) text() (text []byte, ok bool) {
-	kind, n := r.line()
-	if kind != '$' || len(r.left) < n+2 {
-		return nil, false
-	}
-	text, r.left = r.left[:n], r.left[n+2:]
-	return text, true
-}
-
-// line is the first byte of a line and the length after it; no kind for another line.
-func (r *resp) line() (kind byte, n int) {
-	end := bytes.IndexByte(r.left, '\n')
-	if end < 2 {
-		return 0, 0
-	}
-	n, err := strconv.Atoi(string(r.left[1 : end-1]))
-	if err != nil || n < 0 {
-		return 0, 0
-	}
-	kind, r.left = r.left[0], r.left[end+1:]
-	return kind, n
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // hash is a record as Redis sends it: with RESP3 a map, with RESP2 an array.
-func hash(kind byte, pairs ...string) []byte {
+func hash(kind byte, pairs ...string) string {
 	count := len(pairs)
 	if kind == '%' {
 		count /= 2
@@ -23,7 +23,7 @@ func hash(kind byte, pairs ...string) []byte {
 	for _, s := range pairs {
 		b = fmt.Appendf(b, "$%d\r\n%s\r\n", len(s), s)
 	}
-	return b
+	return string(b)
 }
 
 // A record whose like is known reads as it would the long way, and one about
@@ -33,8 +33,8 @@ func TestRecordsThatAreAlikeAreReadAlike(t *testing.T) {
 	like := []string{"routing_authority", "legacy", "porting_state", "draft", "lrn", "+12025550000", "shelf", "7"}
 	record := func(first ...string) []string { return append(slices.Clone(first), like...) }
 	for _, kind := range []byte("*%") {
-		l, learnt := &likes{}, record("public_number", "+12025550143", "revision", "5", "customer_assignment", "acme")
-		if _, ok := l.entry(nth(143), hash(kind, learnt...)); ok {
+		l, learnt := new(newLikes()), record("public_number", "+12025550143", "revision", "5", "customer_assignment", "acme")
+		if _, ok := l.entry(nth(143), &resp{left: hash(kind, learnt...)}); ok {
 			t.Fatal("known before any was learnt")
 		}
 		fields, ok := fieldsOf(hash(kind, learnt...))
@@ -48,15 +48,15 @@ func TestRecordsThatAreAlikeAreReadAlike(t *testing.T) {
 		l.learn(r.entry())
 
 		next := record("public_number", "+12025550144", "customer_assignment", "other", "revision", "6")
-		got, ok := l.entry(nth(144), hash(kind, next...))
+		got, ok := l.entry(nth(144), &resp{left: hash(kind, next...)})
 		want := routing.Entry{PublicNumber: nth(144), Revision: 6, Shared: r.entry().Shared, Customer: "other"}
 		if !ok || got != want {
 			t.Errorf("%c: %+v %v, want %+v", kind, got, ok, want)
 		}
-		if e, ok := l.entry(nth(144), hash(kind, record("public_number", "+12025550144", "revision", "7")...)); !ok || e.Customer != "" {
+		if e, ok := l.entry(nth(144), &resp{left: hash(kind, record("public_number", "+12025550144", "revision", "7")...)}); !ok || e.Customer != "" {
 			t.Errorf("without a customer: %+v %v", e, ok)
 		}
-		for what, reply := range map[string][]byte{
+		for what, reply := range map[string]string{
 			"the number of another key": hash(kind, record("public_number", "+12025550145", "revision", "6")...),
 			"no number":                 hash(kind, record("revision", "6")...),
 			"no revision":               hash(kind, record("public_number", "+12025550144")...),
@@ -66,12 +66,12 @@ func TestRecordsThatAreAlikeAreReadAlike(t *testing.T) {
 			"a tombstone":               hash(kind, "public_number", "+12025550144", "revision", "6", "tombstone", "1"),
 			"a reply cut short":         hash(kind, next...)[:80],
 			"nothing":                   hash(kind),
-			"an error":                  []byte("-WRONGTYPE Operation against a key\r\n"),
-			"an odd array":              []byte("*1\r\n$1\r\na\r\n"),
-			"a length below zero":       []byte("*2\r\n$-1\r\n$-1\r\n"),
-			"no reply":                  nil,
+			"an error":                  "-WRONGTYPE Operation against a key\r\n",
+			"an odd array":              "*1\r\n$1\r\na\r\n",
+			"a length below zero":       "*2\r\n$-1\r\n$-1\r\n",
+			"no reply":                  "",
 		} {
-			if e, ok := l.entry(nth(144), reply); ok {
+			if e, ok := l.entry(nth(144), &resp{left: reply}); ok {
 				t.Errorf("%c: %s was taken: %+v", kind, what, e)
 			}
 		}
@@ -81,9 +81,9 @@ func TestRecordsThatAreAlikeAreReadAlike(t *testing.T) {
 // What is remembered has a bound, in records and in bytes of each.
 func TestLikesAreBounded(t *testing.T) {
 	t.Parallel()
-	l := &likes{}
+	l := new(newLikes())
 	learn := func(word string) {
-		_, _ = l.entry(nth(1), hash('*', "public_number", "+12025550001", "revision", "1", "shelf", word))
+		_, _ = l.entry(nth(1), &resp{left: hash('*', "public_number", "+12025550001", "revision", "1", "shelf", word)})
 		l.learn(routing.Entry{PublicNumber: nth(1), Revision: 1, Shared: routing.Share(legacy(nth(1)))})
 	}
 	for i := range maxLikes + 10 {
@@ -131,6 +131,9 @@ func TestLoadTakesEveryKindOfRecord(t *testing.T) {
 		if err := rdb.HSet(ctx, s.keys.record(nth(9001)), "public_number", "+12025559001", "revision", "x").Err(); err != nil {
 			t.Fatal(err)
 		}
+		if err := rdb.HSet(ctx, s.keys.record(nth(9002)), "public_number", "+12025559002", "shelf", strings.Repeat("x", wireBuffer)).Err(); err != nil {
+			t.Fatal(err)
+		}
 		delete(want, nth(5))
 		f, table := following(t, rdb, Options{})
 		loaded(t, f)
@@ -141,7 +144,7 @@ func TestLoadTakesEveryKindOfRecord(t *testing.T) {
 		if !maps.Equal(got, want) {
 			t.Errorf("RESP%d: %d numbers, want %d, or not the same", protocol, len(got), len(want))
 		}
-		if st := f.Stats(); st.WrongType == 0 || st.Garbage == 0 || table.Revision(nth(5)) == 0 {
+		if st := f.Stats(); st.WrongType == 0 || st.Garbage < 2 || table.Revision(nth(5)) == 0 {
 			t.Errorf("RESP%d: %+v, revision of the deleted one %d", protocol, st, table.Revision(nth(5)))
 		}
 		eventually(t, "digests to agree", func() bool { return f.Stats().Compared >= Partitions })

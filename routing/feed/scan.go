@@ -2,19 +2,27 @@ package feed
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/speakops/sipedge/routing"
 )
 
-// page bounds how many records one pipeline of a full load asks for.
-const page = 1000
+// page is about how many names a full load asks for at once, and twice as many
+// records, half a kilobyte each, may wait inside Redis until they are taken. With
+// fewer it runs dry, with more it has to fetch each key from memory twice; see the
+// package's documentation.
+const page = 500
+
+// ahead is how many numbers the table is asked about before they are written: so
+// many that the waits for memory overlap, so few that it is still at hand.
+const ahead = 64
 
 // mark is where a partition's stream stood before its records were read: what
 // came later is replayed from there, and revisions sort out the overlap.
@@ -156,26 +164,19 @@ func (s *scan) run(ctx context.Context, src *source) error {
 			pattern = s.feed.keys.pattern(p)
 		}
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	pages := make(chan []found, s.feed.opts.Loaders)
-	g.Go(func() error {
-		defer close(pages)
-		return src.masters(ctx, func(ctx context.Context, m redis.Cmdable) error {
-			return s.list(ctx, m, pattern, pages)
-		})
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	return src.masters(ctx, func(ctx context.Context, m redis.Cmdable) error {
+		node, ok := m.(*redis.Client)
+		if !ok {
+			return fmt.Errorf("numbers cannot be loaded through a %T", m)
+		}
+		err := s.read(ctx, node, src.rdb, pattern)
+		if err != nil {
+			stop() // without one, what the others say is in vain
+		}
+		return err
 	})
-	for range s.feed.opts.Loaders {
-		g.Go(func() error {
-			l := loader{scan: s}
-			for of := range pages {
-				if err := l.load(ctx, src.rdb, of); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return g.Wait()
 }
 
 // found is one record's key.
@@ -184,27 +185,57 @@ type found struct {
 	number routing.PublicNumber
 }
 
-// list sends the keys of wanted records on, a page at a time.
-func (s *scan) list(ctx context.Context, m redis.Cmdable, pattern string, pages chan<- []found) error {
-	for cursor := uint64(0); ; {
-		names, next, err := m.Scan(ctx, cursor, pattern, page).Result()
-		if err != nil {
-			return err
-		}
-		for len(names) > 0 {
-			some := names[:min(page, len(names))]
-			names = names[len(some):]
-			select {
-			case pages <- s.sort(some):
-			case <-ctx.Done():
-				return ctx.Err()
+// read takes the records of one master into the table, a page at a time. The
+// next names, and the records of those known, have always been asked for when the
+// answers to what was asked before are read: neither side waits for the other.
+//
+// A connection that ends is the end of it: a cursor means nothing to the server
+// that may answer in its place.
+func (s *scan) read(ctx context.Context, m *redis.Client, rdb redis.UniversalClient, pattern string) error {
+	w, err := dial(ctx, m)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	defer context.AfterFunc(ctx, w.close)()
+	l := loader{scan: s, wire: w, rdb: rdb, likes: newLikes()}
+	count := strconv.Itoa(page)
+	w.ask("SCAN", "0", "MATCH", pattern, "COUNT", count)
+	if err := w.send(); err != nil {
+		return err
+	}
+	var asked []found
+	for more := true; more || len(asked) > 0; {
+		var next []found
+		if more {
+			cursor, names, err := w.scanned()
+			if err != nil {
+				return err
+			}
+			if more = cursor != "0"; more {
+				w.ask("SCAN", cursor, "MATCH", pattern, "COUNT", count)
+			}
+			next = s.sort(names)
+			for i := range next {
+				w.ask("HGETALL", next[i].key)
+			}
+			if err := w.send(); err != nil {
+				return err
 			}
 		}
-		if next == 0 {
-			return nil
+		for some := range slices.Chunk(asked, ahead) {
+			for i := range some {
+				s.feed.table.Ahead(some[i].number)
+			}
+			for i := range some {
+				if err := l.take(ctx, some[i]); err != nil {
+					return err
+				}
+			}
 		}
-		cursor = next
+		asked = next
 	}
+	return nil
 }
 
 func (s *scan) sort(names []string) []found {
@@ -227,6 +258,12 @@ func (s *scan) apply(e routing.Entry) {
 	s.compare(e)
 	s.feed.apply(e)
 	s.saw(e.PublicNumber)
+}
+
+// bad tells of a record that cannot be read.
+func (s *scan) bad(count *atomic.Uint64, of found, problem string) {
+	s.feed.fault(count, &KeyError{of.key, problem})
+	s.saw(of.number)
 }
 
 // compare notes a number of which the store has forgotten a write.

@@ -28,7 +28,7 @@ func newSource(rdb redis.UniversalClient, o Options) *source {
 		// Each visit dials anew, so a Sentinel is asked who the master is; a shared
 		// pool might hand out a connection to a master that was demoted.
 		opt := Apart(c)
-		opt.PoolSize = o.Loaders + 4
+		opt.PoolSize = 4
 		opt.MinIdleConns, opt.MaxIdleConns, opt.MaxActiveConns = 0, 0, 0
 		if opt.MaxRetries == 0 {
 			opt.MaxRetries = -1 // 0 would mean the default again
