@@ -21,6 +21,7 @@ func TestRealtimeIsOfTheLoopsAlone(t *testing.T) {
 	}
 	r, err := Open(Options{V4: netip.MustParseAddr("127.0.0.1"), First: 40000, Last: 40099, Loops: 2, Realtime: true})
 	if err != nil {
+		t.Logf("refused here: %v", err)
 		if !strings.Contains(err.Error(), "media.realtime") || !strings.Contains(err.Error(), "LimitRTPRIO") {
 			t.Errorf("refused without saying what to do: %v", err)
 		}
