@@ -70,7 +70,6 @@ type Parts struct {
 	CDRs      Lines            // nil: no CDRs
 	Metrics   *observe.Metrics // of Words(); nil: not shown to anybody
 	Ladders   *ladder.Store    // messages of calls; nil: not kept
-	Mirror    Mirror           // nil: messages are shown to nobody else
 	Tracer    Tracer           // nil: calls have no spans
 	Sample    float64          // share of calls with a span; a caller's own choice goes before
 	OnCall    func(CallLine)   // told of every decision, may be nil

@@ -2,7 +2,6 @@ package sipedge
 
 import (
 	"bytes"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -12,12 +11,6 @@ import (
 	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
-
-// Mirror gets a copy of every message of a call, to show it elsewhere. It must
-// not block and not keep the bytes.
-type Mirror interface {
-	Mirror(call callID, at time.Time, out bool, f transport.Flow, local netip.AddrPort, raw []byte)
-}
 
 // sight is what a shard knows of the step in hand for the sake of ladders: the
 // message that began it, until its call is known, and that call.
@@ -34,9 +27,6 @@ type sight struct {
 	turned  turnedAway
 	why     error // a connection ended, while transactions are told of it
 }
-
-// looks says whether anybody wants to see messages.
-func (s *shard) looks() bool { return s.tape != nil || s.edge.parts.Mirror != nil }
 
 // arrived begins a step with a message.
 func (s *shard) arrived(f transport.Flow, raw []byte, now call.Instant) {
@@ -103,24 +93,17 @@ func (s *shard) looked() {
 
 // seen puts one message of the call in hand into its ladder.
 func (s *shard) seen(out bool, f transport.Flow, who ladder.Actor, raw []byte) {
-	if s.call == (callID{}) {
+	if s.tape == nil || s.call == (callID{}) {
 		return
 	}
-	if s.tape != nil {
-		s.tape.Message(s.call, &ladder.Message{
-			At: time.Duration(s.at), Out: out, Proto: uint8(f.Proto), Listener: f.Listener, Peer: f.Peer, Actor: who, Raw: raw,
-		})
-	}
-	if m := s.edge.parts.Mirror; m != nil {
-		m.Mirror(s.call, s.edge.wall(s.at), out, f, s.edge.localOf(f.Listener), raw)
-	}
+	s.tape.Message(s.call, &ladder.Message{
+		At: time.Duration(s.at), Out: out, Proto: uint8(f.Proto), Listener: f.Listener, Peer: f.Peer, Actor: who, Raw: raw,
+	})
 }
 
 // send sends one message on a flow and shows it.
 func (s *shard) send(f transport.Flow, who ladder.Actor, b []byte) error {
-	if s.looks() {
-		s.seen(true, f, who, b)
-	}
+	s.seen(true, f, who, b)
 	if f.Proto == transport.Inside {
 		s.inbox = append(s.inbox, posted{bytes.Clone(b), f.Listener})
 		return nil
@@ -155,15 +138,6 @@ func (s *shard) noteNext(l *leg) {
 	s.tape.Note(s.call, time.Duration(s.at), b)
 }
 
-// localOf is the address a listener is known by.
-func (e *Edge) localOf(listener uint8) netip.AddrPort {
-	w := e.world.Load()
-	if int(listener) < len(w.listeners) {
-		return w.listeners[listener].shown
-	}
-	return netip.AddrPort{}
-}
-
 // epoch is instant 0 of the edge, which its ladders share.
 func (p *Parts) epoch() time.Time {
 	if p.Ladders != nil {
@@ -180,7 +154,7 @@ func (e *Edge) openLadders() {
 	var list []ladder.Listener
 	for i := range e.world.Load().listeners {
 		l := &e.world.Load().listeners[i]
-		list = append(list, ladder.Listener{Name: l.name, Local: l.shown.String()})
+		list = append(list, ladder.Listener{Name: l.name, Local: l.shown})
 	}
 	e.parts.Ladders.SetListeners(list)
 	for i, s := range e.shards {

@@ -39,7 +39,7 @@ func (s *shard) stray(f transport.Flow, m *message.Message, raw [branchRaw]byte,
 		return
 	}
 	up := flowOf(raw, source)
-	if _, t := s.tokenIn(m, s.edge.world.Load()); t != nil && s.looks() {
+	if _, t := s.tokenIn(m, s.edge.world.Load()); t != nil && s.tape != nil {
 		s.about(t.Call, 0)
 	}
 	w := s.edge.world.Load()

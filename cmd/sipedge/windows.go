@@ -21,7 +21,8 @@ import (
 
 // windows are what others see of an edge's calls. What is not configured is nil.
 type windows struct {
-	ladders *ladder.Store
+	tapes   *ladder.Store // what the edge writes its messages to
+	ladders *ladder.Store // the same, where people may look
 	homer   *hep.Sender
 	spans   *spans.Exporter
 	streams map[string]*stream.Stream
@@ -39,9 +40,15 @@ func openWindows(ctx context.Context, cfg *configs.Edge, rdb redis.Cmdable, m *o
 	w = &windows{log: log, streams: map[string]*stream.Stream{}}
 	if half := int(t.Ladders.Memory / 2); half > 0 {
 		w.ladders = ladder.New(ladder.Options{Tapes: shards, RingBytes: half, KeepBytes: half, PerTrunk: t.Ladders.PerTrunk})
+		w.tapes = w.ladders
 	}
 	if t.HEP.Address != "" {
-		w.homer = hep.New(hep.Options{Address: t.HEP.Address, Agent: uint32(t.HEP.Agent), Node: cfg.Edge.ID, Password: strings.TrimSpace(t.HEP.Password.Reveal())})
+		if w.tapes == nil { // nobody keeps messages: as many as wait for Homer
+			w.tapes = ladder.New(ladder.Options{Tapes: shards, RingBytes: 4 << 20, KeepBytes: 1, PerTrunk: 1})
+		}
+		w.homer = hep.New(hep.Options{
+			Address: t.HEP.Address, Agent: uint32(t.HEP.Agent), Node: cfg.Edge.ID, Password: strings.TrimSpace(t.HEP.Password.Reveal()), Tail: w.tapes.Tail(),
+		})
 	}
 	if t.OTLP.Endpoint != "" {
 		if w.spans, err = spans.New(ctx, spans.Options{Endpoint: t.OTLP.Endpoint, Edge: cfg.Edge.ID, Mask: t.Log.MaskNumbers, Log: log}); err != nil {
@@ -62,10 +69,7 @@ func openWindows(ctx context.Context, cfg *configs.Edge, rdb redis.Cmdable, m *o
 // into puts the windows into the parts of an edge. An interface that holds a nil
 // pointer is not nil, so each is asked.
 func (w *windows) into(p *sipedge.Parts, cfg *configs.Edge) {
-	p.Ladders = w.ladders
-	if w.homer != nil {
-		p.Mirror = w.homer
-	}
+	p.Ladders = w.tapes
 	if w.spans != nil {
 		p.Tracer, p.Sample = w.spans, cfg.Telemetry.OTLP.Sample
 	}

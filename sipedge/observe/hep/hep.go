@@ -1,9 +1,9 @@
 // Package hep answers: how does a message of a call look to a Homer?
 //
 // It writes HEP version 3 (HOMER Encapsulation Protocol, the chunks of vendor 0)
-// and sends it over UDP or a stream from a queue of bounded size, so that a slow
-// network, a name that does not resolve or a Homer that is down costs calls
-// nothing: what finds no room is counted.
+// and sends it over UDP or a stream. Messages are read from the ring that ladders
+// keep them in, so that a slow network, a name that does not resolve or a Homer that
+// is down costs calls nothing: what the ring takes back unsent is counted.
 package hep
 
 import (
@@ -47,9 +47,7 @@ const (
 	atLength  = 4 // of the packet, in its head
 	chunkHead = 6
 
-	// maxText bounds a name, maxHead all but the payload.
-	maxText = 255
-	maxHead = 1024
+	maxText = 255 // of a name
 
 	// MaxPayload keeps a packet within one datagram.
 	MaxPayload = 60000

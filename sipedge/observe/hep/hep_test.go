@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
@@ -24,7 +25,29 @@ var (
 	at     = time.Date(2026, 3, 1, 10, 0, 0, 123456789, time.UTC)
 	peer4  = netip.MustParseAddrPort("192.0.2.100:5060")
 	local4 = netip.MustParseAddrPort("192.0.2.1:5080")
+	peer6  = netip.MustParseAddrPort("[2001:db8::9]:5060")
+	local6 = netip.MustParseAddrPort("[2001:db8::1]:5070")
 )
+
+// aTape is a tape with sockets of both families, and what takes from it.
+func aTape(ringBytes int) (*ladder.Tape, *ladder.Tail) {
+	s := ladder.New(ladder.Options{RingBytes: ringBytes, Epoch: at})
+	s.SetListeners([]ladder.Listener{{Name: "four", Local: local4}, {Name: "six", Local: local6}})
+	return s.Tape(0), s.Tail()
+}
+
+// heard is a message that came over UDP.
+func heard(raw string) *ladder.Message { return &ladder.Message{Peer: peer4, Raw: []byte(raw)} }
+
+// run lets a Sender work until the test is over.
+func run(t *testing.T, o Options) *Sender {
+	s := New(o)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { s.Run(ctx); close(done) }()
+	t.Cleanup(func() { stop(); <-done })
+	return s
+}
 
 // What is sent is read by sngrep, a Homer agent that is not ours, which writes
 // it down as a capture; what that says is asked of tshark.
@@ -46,17 +69,14 @@ func TestHEPIsReadBySngrep(t *testing.T) {
 	go func() { ended <- homer.Wait() }()
 	defer func() { homer.Process.Kill(); <-ended }()
 
-	s := New(Options{Address: fmt.Sprintf("127.0.0.1:%d", port), Agent: 2001, Node: "edge-1"})
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { s.Run(ctx); close(done) }()
-	defer func() { stop(); <-done }()
+	tape, tail := aTape(1 << 20)
+	run(t, Options{Address: fmt.Sprintf("127.0.0.1:%d", port), Agent: 2001, Node: "edge-1", Tail: tail})
 	call := records.CallID{1, 2, 3}
 	var out []byte
 	// It tells nobody when it is ready: the two messages are sent until they are seen.
 	for tries := 0; tries < 100 && (!strings.Contains(string(out), "|5070|5060|") || !strings.Contains(string(out), "192.0.2.100")); tries++ {
-		s.Mirror(call, at, false, transport.Flow{Peer: peer4}, local4, []byte(invite))
-		s.Mirror(call, at, true, transport.Flow{Proto: transport.TCP, Peer: netip.MustParseAddrPort("[2001:db8::9]:5060")}, netip.MustParseAddrPort("[2001:db8::1]:5070"), []byte(invite))
+		tape.Message(call, heard(invite))
+		tape.Message(call, &ladder.Message{Out: true, Proto: uint8(transport.TCP), Listener: 1, Peer: peer6, Raw: []byte(invite)})
 		time.Sleep(100 * time.Millisecond)
 		if tries%5 == 4 {
 			out, _ = exec.Command("tshark", "-r", file, "-d", "udp.port==5080,sip", "-T", "fields", "-E", "separator=|", "-e", "ip.src", "-e", "ip.dst", "-e", "ipv6.src", "-e", "ipv6.dst",
@@ -88,7 +108,7 @@ func freePort(t *testing.T) int {
 
 // The chunks of IPv6, which sngrep does not show.
 func TestIPv6Chunks(t *testing.T) {
-	p := Packet{At: at, From: netip.MustParseAddrPort("[2001:db8::9]:5060"), To: netip.MustParseAddrPort("[2001:db8::1]:5070"), TCP: true, Payload: []byte("x")}
+	p := Packet{At: at, From: peer6, To: local6, TCP: true, Payload: []byte("x")}
 	got := fmt.Sprintf("%x", Append(nil, &p))
 	for _, chunk := range []string{"0000000100070a", "00000002000706", "00000005001620010db8000000000000000000000009", "00000006001620010db8000000000000000000000001", "000000070008" + "13c4", "0000000f000778"} {
 		if !strings.Contains(got, chunk) {
@@ -100,26 +120,18 @@ func TestIPv6Chunks(t *testing.T) {
 	}
 }
 
-// Nobody is there, or the name does not resolve: the queue stays within its
-// bound and what is lost is counted.
-func TestQueueIsBounded(t *testing.T) {
-	s := New(Options{Address: "nowhere:1", QueueBytes: 10000, Dial: func(context.Context, string) (net.Conn, error) { return nil, fmt.Errorf("no such host") }})
+// Nobody is there, or the name does not resolve: nothing waits, and what is lost
+// is counted.
+func TestWithoutHomerMessagesAreCounted(t *testing.T) {
+	tape, tail := aTape(1 << 20)
+	s := run(t, Options{Address: "nowhere:1", Tail: tail, Dial: func(context.Context, string) (net.Conn, error) { return nil, fmt.Errorf("no such host") }})
 	for range 100 {
-		s.Mirror(records.CallID{1}, at, false, transport.Flow{Peer: peer4}, local4, []byte(invite))
+		tape.Message(records.CallID{1}, heard(invite))
 	}
-	st := s.Stats()
-	if st.Lost == 0 || len(s.waiting) > 10000 {
-		t.Fatalf("%+v, %d bytes", st, len(s.waiting))
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { s.Run(ctx); close(done) }()
 	for s.Stats().Lost < 100 {
 		time.Sleep(time.Millisecond)
 	}
-	stop()
-	<-done
-	if st := s.Stats(); st.Sent != 0 || st.Error != "no such host" {
+	if st := s.Stats(); st.Sent != 0 || st.Lost != 100 || st.Error != "no such host" || len(s.batch) != 0 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -132,14 +144,12 @@ func TestManyLeaveTogether(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer homer.Close()
-		s := New(Options{Address: homer.LocalAddr().String()})
+		tape, tail := aTape(1 << 20)
 		const n = 150
 		for i := range n {
-			s.Mirror(records.CallID{1}, time.Now(), false, transport.Flow{Peer: peer4}, local4, fmt.Appendf(nil, "MESSAGE %d", i))
+			tape.Message(records.CallID{1}, heard(fmt.Sprintf("MESSAGE %d", i)))
 		}
-		ctx, stop := context.WithCancel(context.Background())
-		done := make(chan struct{})
-		go func() { s.Run(ctx); close(done) }()
+		s := run(t, Options{Address: homer.LocalAddr().String(), Tail: tail})
 		homer.SetReadDeadline(time.Now().Add(20 * time.Second))
 		b := make([]byte, 1<<16)
 		for i := range n {
@@ -148,23 +158,25 @@ func TestManyLeaveTogether(t *testing.T) {
 				t.Fatalf("packet %d over %s: %v, ends with %q", i, at, err, b[max(0, size-12):size])
 			}
 		}
-		stop()
-		<-done
+		for s.Stats().Sent < n {
+			time.Sleep(time.Millisecond)
+		}
 		if st := s.Stats(); st.Sent != n || st.Lost != 0 || st.Error != "" {
 			t.Errorf("%+v", st)
 		}
 	}
 }
 
-// Messages wait for others to leave with, unless there are so many that the queue
-// would not hold what comes meanwhile.
-func TestAFullQueueDoesNotWait(t *testing.T) {
-	for n, want := range map[int]time.Duration{1: patient, 10: 0} {
+// Messages wait for others to leave with, unless there are so many that the ring
+// would come round before they left.
+func TestAFullRingDoesNotWait(t *testing.T) {
+	for n, want := range map[int]time.Duration{1: patient, 1000: 0} {
 		synctest.Test(t, func(t *testing.T) {
 			homer, us := net.Pipe()
-			s := New(Options{QueueBytes: 10_000, Dial: func(context.Context, string) (net.Conn, error) { return us, nil }})
+			tape, tail := aTape(1 << 20)
+			s := New(Options{Tail: tail, Dial: func(context.Context, string) (net.Conn, error) { return us, nil }})
 			for range n {
-				s.Mirror(records.CallID{1}, time.Now(), false, transport.Flow{Peer: peer4}, local4, []byte(invite))
+				tape.Message(records.CallID{1}, heard(invite))
 			}
 			ctx, stop := context.WithCancel(context.Background())
 			done := make(chan struct{})
@@ -189,14 +201,11 @@ func TestStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer homer.Close()
-	s := New(Options{Address: "tcp://" + homer.Addr().String()})
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { s.Run(ctx); close(done) }()
-	defer func() { stop(); <-done }()
+	tape, tail := aTape(1 << 20)
+	s := run(t, Options{Address: "tcp://" + homer.Addr().String(), Tail: tail})
 	const n = 150
 	for i := range n {
-		s.Mirror(records.CallID{1}, time.Now(), false, transport.Flow{Peer: peer4}, local4, fmt.Appendf(nil, "MESSAGE %d", i))
+		tape.Message(records.CallID{1}, heard(fmt.Sprintf("MESSAGE %d", i)))
 	}
 	c, err := homer.Accept()
 	if err != nil {
@@ -219,18 +228,21 @@ func TestStream(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("%+v", s.Stats())
 		}
-		s.Mirror(records.CallID{1}, time.Now(), false, transport.Flow{Peer: peer4}, local4, []byte(invite))
+		tape.Message(records.CallID{1}, heard(invite))
 	}
 	if st := s.Stats(); st.Sent < n || st.Error == "" {
 		t.Errorf("%+v", st)
 	}
 }
 
-func BenchmarkMirror(b *testing.B) {
-	s := New(Options{})
-	raw := []byte(invite)
+func BenchmarkTake(b *testing.B) {
+	tape, tail := aTape(1 << 20)
+	s := New(Options{Tail: tail})
 	for b.Loop() {
-		s.Mirror(records.CallID{1}, at, false, transport.Flow{Peer: peer4}, local4, raw)
-		s.waiting, s.packets = s.waiting[:0], 0
+		for range 20 {
+			tape.Message(records.CallID{1}, heard(invite))
+		}
+		s.take(0)
+		s.batch = s.batch[:0]
 	}
 }

@@ -4,36 +4,36 @@ import (
 	"context"
 	"encoding/hex"
 	"net"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/speakops/sipedge/sipedge/observe/ladder"
-	"github.com/speakops/sipedge/sipedge/records"
 	"github.com/speakops/sipedge/sipedge/transport"
 )
 
 // Options of a Sender; zero values mean the defaults in parentheses.
 type Options struct {
-	Address    string // of Homer: host:port for UDP, tcp://host:port for a stream
-	Agent      uint32
-	Node       string
-	Password   string
-	QueueBytes int                                                         // packets waiting (4 MiB)
-	Dial       func(ctx context.Context, address string) (net.Conn, error) // (the kernel)
+	Address  string // of Homer: host:port for UDP, tcp://host:port for a stream
+	Agent    uint32
+	Node     string
+	Password string
+	Tail     *ladder.Tail                                                // where the messages come from
+	Dial     func(ctx context.Context, address string) (net.Conn, error) // (the kernel)
 }
 
-// Sender mirrors messages to one Homer.
+// Sender shows messages to one Homer.
 type Sender struct {
 	o     Options
-	wake  chan struct{} // something waits
-	hurry chan struct{} // so much that it must leave now
+	out   line
+	retry time.Time // not dialed before
+	batch []byte    // packets, one after the other, as a stream takes them
+	bare  [][2]int  // where in the batch payloads lie that may hold secrets
+	one   Packet
+	name  [24]byte // of the call, in hexadecimal
 
-	mu      sync.Mutex
-	waiting []byte // packets, one after the other, as a stream takes them
-	packets int    // how many
-	stats   Stats
+	mu    sync.Mutex
+	stats Stats
 }
 
 // Stats is what a Sender tells about itself.
@@ -44,9 +44,6 @@ type Stats struct {
 
 // New makes a Sender; nothing leaves before Run.
 func New(o Options) *Sender {
-	if o.QueueBytes <= 0 {
-		o.QueueBytes = 4 << 20
-	}
 	if o.Dial == nil {
 		o.Dial = func(ctx context.Context, address string) (net.Conn, error) {
 			network := "udp"
@@ -56,42 +53,7 @@ func New(o Options) *Sender {
 			return (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, network, address)
 		}
 	}
-	return &Sender{o: o, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
-}
-
-// Mirror queues one message, without its secrets; it copies and never blocks.
-func (s *Sender) Mirror(call records.CallID, at time.Time, out bool, f transport.Flow, local netip.AddrPort, raw []byte) {
-	var name [2 * len(call)]byte
-	hex.Encode(name[:], call[:])
-	p := Packet{
-		At: at, From: f.Peer, To: local, TCP: f.Proto != transport.UDP, Agent: s.o.Agent, Node: s.o.Node, Password: s.o.Password, Call: name[:], Payload: raw,
-	}
-	if out {
-		p.From, p.To = p.To, p.From
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.waiting)+len(raw)+maxHead > s.o.QueueBytes {
-		s.stats.Lost++
-		return
-	}
-	s.waiting = Append(s.waiting, &p)
-	s.packets++
-	// Now that the copy is at hand in the processor: later it would have to be fetched.
-	ladder.Redact(s.waiting[len(s.waiting)-min(len(raw), MaxPayload):])
-	if s.packets == 1 {
-		signal(s.wake)
-	}
-	if len(s.waiting) >= s.o.QueueBytes/4 {
-		signal(s.hurry)
-	}
-}
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
+	return &Sender{o: o, one: Packet{Agent: o.Agent, Node: o.Node, Password: o.Password}}
 }
 
 // Stats is a snapshot of the counters.
@@ -103,55 +65,19 @@ func (s *Sender) Stats() Stats {
 
 // Run sends until ctx ends; it dials again ten seconds after a failure.
 func (s *Sender) Run(ctx context.Context) error {
-	var out line
-	defer out.close()
-	var spare []byte
-	var retry time.Time
+	defer s.out.close()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-s.wake:
+		case <-s.o.Tail.Wake:
 		}
 		// While there is traffic, it is collected by the clock: to be woken for each
 		// batch would cost the calls that do it more than the batch.
-		for s.gather(ctx) {
-			batch, n := s.take(spare)
-			if n == 0 {
-				break
-			}
-			if !out.up() && time.Now().After(retry) {
-				if conn, err := s.o.Dial(ctx, s.o.Address); err != nil {
-					retry = time.Now().Add(redial)
-					s.note(0, 0, err)
-				} else {
-					out.use(conn)
-				}
-			}
-			went, err := out.write(batch, n)
-			s.note(went, n-went, err)
-			if err != nil && !out.up() {
-				retry = time.Now().Add(redial)
-			}
-			spare = batch
+		for s.gather(ctx) && s.pass(ctx) {
 		}
 	}
 }
-
-// take gives out what is waiting, n packets, and puts spare in its place.
-func (s *Sender) take(spare []byte) (batch []byte, n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.packets == 0 {
-		return spare, 0
-	}
-	batch, n = s.waiting, s.packets
-	s.waiting, s.packets = spare[:0], 0
-	return batch, n
-}
-
-// redial is the pause after Homer could not be reached, or broke off.
-const redial = 10 * time.Second
 
 // patient is how long messages wait for others to leave with. Each time somebody
 // is woken costs a tenth of a millisecond and more, what is written much less.
@@ -163,12 +89,100 @@ func (s *Sender) gather(ctx context.Context) bool {
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-s.hurry:
+	case <-s.o.Tail.Hurry:
 	case <-ctx.Done():
 		return false
 	}
 	return true
 }
+
+// A batch is written when it has grown to so many bytes; a tape is locked only
+// while so many are copied.
+const (
+	full  = 128 << 10
+	small = 32 << 10
+)
+
+// pass sends what waits on every tape, and says whether anything did.
+func (s *Sender) pass(ctx context.Context) (some bool) {
+	packets := 0
+	for i := range s.o.Tail.Tapes() {
+		for s.reach(ctx) {
+			n := s.take(i)
+			if n == 0 {
+				break
+			}
+			some = true
+			if packets += n; len(s.batch) >= full {
+				s.send(packets)
+				packets = 0
+			}
+		}
+	}
+	if packets > 0 {
+		s.send(packets)
+	}
+	if !s.out.up() {
+		lost := s.o.Tail.Skip()
+		s.note(0, lost, nil)
+		some = some || lost > 0
+	}
+	return some
+}
+
+// reach says whether there is a way to Homer, and looks for one when it is time.
+func (s *Sender) reach(ctx context.Context) bool {
+	if s.out.up() || ctx.Err() != nil || time.Now().Before(s.retry) {
+		return s.out.up() && ctx.Err() == nil
+	}
+	conn, err := s.o.Dial(ctx, s.o.Address)
+	if err != nil {
+		s.retry = time.Now().Add(redial)
+		s.note(0, 0, err)
+		return false
+	}
+	s.out.use(conn)
+	return true
+}
+
+// take moves messages of one tape into the batch.
+func (s *Sender) take(tape int) int {
+	n, lost := s.o.Tail.Take(tape, small, s.add)
+	if lost > 0 {
+		s.note(0, lost, nil)
+	}
+	// Out of the lock, but while the copy is at hand in the processor.
+	for _, at := range s.bare {
+		ladder.Redact(s.batch[at[0]:at[1]])
+	}
+	s.bare = s.bare[:0]
+	return n
+}
+
+// add appends one message to the batch.
+func (s *Sender) add(m *ladder.Taken) {
+	hex.Encode(s.name[:], m.Call[:])
+	p := &s.one
+	p.At, p.From, p.To, p.TCP, p.Call, p.Payload = m.Wall, m.Peer, m.Local, transport.Proto(m.Proto) != transport.UDP, s.name[:], m.Raw
+	if m.Out {
+		p.From, p.To = p.To, p.From
+	}
+	s.batch = Append(s.batch, p)
+	s.bare = append(s.bare, [2]int{len(s.batch) - min(len(m.Raw), MaxPayload), len(s.batch)})
+}
+
+// send writes the batch of n packets and empties it.
+func (s *Sender) send(n int) {
+	went, err := s.out.write(s.batch, n)
+	s.batch = s.batch[:0]
+	s.note(went, n-went, err)
+	if err != nil && !s.out.up() {
+		s.retry = time.Now().Add(redial)
+	}
+}
+
+// redial is the pause after Homer could not be reached, or broke off.
+const redial = 10 * time.Second
 
 func (s *Sender) note(sent, lost int, err error) {
 	s.mu.Lock()

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // oneCall is a call whose first gateway is dark and whose second one answers.
 func oneCall() *Store {
 	s := New(Options{Epoch: epoch})
-	s.SetListeners([]Listener{{"outside-udp", "192.0.2.1:5060"}, {"inside-tcp", "[2001:db8::ff]:5060"}})
+	s.SetListeners([]Listener{{"outside-udp", netip.MustParseAddrPort("192.0.2.1:5060")}, {"inside-tcp", netip.MustParseAddrPort("[2001:db8::ff]:5060")}})
 	north, g1, g2 := s.Actor("north"), s.Actor("s1"), s.Actor("s2")
 	t, call := s.Tape(0), name(0x12345678)
 	dark := netip.MustParseAddrPort("192.0.2.20:5060")

@@ -4,9 +4,12 @@ import "slices"
 
 // keeping is what of a call has left the ring and was worth keeping.
 type keeping struct {
-	saved  []byte // entries, oldest first
-	number uint64 // among the finished calls of its trunk
-	queued bool   // stands in one of the queues of calls with something saved
+	lost   int32   // entries that had no room
+	stays  bool    // as long as there is room: it is open, failed or a test
+	queued bool    // stands in one of the queues of calls with something saved
+	number uint64  // among the finished calls of its trunk
+	among  *lately // these; nil: it has not finished
+	saved  []byte  // entries, oldest first
 }
 
 // keep decides which calls stay when the ring comes round.
@@ -41,13 +44,13 @@ func (k *keep) init(perTrunk, limit int) {
 // maxTrunks bounds the trunks whose last calls are kept; further ones share.
 const maxTrunks = 1024
 
-func (k *keep) latelyOf(trunk string, create bool) *lately {
+func (k *keep) latelyOf(trunk string) *lately {
 	l := k.trunks[trunk]
 	if l == nil && len(k.trunks) >= maxTrunks {
 		trunk = ""
 		l = k.trunks[""]
 	}
-	if l == nil && create {
+	if l == nil {
 		l = &lately{last: make([]ref, k.perTrunk)}
 		k.trunks[trunk] = l
 	}
@@ -67,11 +70,11 @@ func (c *talk) special() bool { return c.state == Failed || c.start.Test }
 
 // finished makes a call one of the last of its trunk, in the place of an older one.
 func (t *Tape) finished(c *talk) {
-	l := t.latelyOf(c.list(), true)
+	l := t.latelyOf(c.list())
 	at := &l.last[l.n%uint64(len(l.last))]
 	old := *at
 	l.n++
-	c.number = l.n
+	c.number, c.among = l.n, l
 	*at = ref{c, c.id}
 	if !old.gone() && old.c != c && !t.wanted(old.c) {
 		t.release(old.c)
@@ -80,21 +83,21 @@ func (t *Tape) finished(c *talk) {
 
 // wanted says whether a call is to be kept when its messages leave the ring.
 func (t *Tape) wanted(c *talk) bool {
-	if c.state == Open || c.special() {
-		return true
-	}
-	l := t.latelyOf(c.list(), false)
-	return l != nil && l.n-c.number < uint64(t.perTrunk)
+	return c.stays || c.among != nil && c.among.n-c.number < uint64(t.perTrunk)
 }
 
 // passing is told of every entry that leaves the ring.
 func (t *Tape) passing(entry []byte) {
-	c := t.going
-	if call := entryCall(entry); c == nil || c.id != call {
-		if c = t.calls[call]; c == nil {
-			return
-		}
-		t.going = c
+	if t.tail != nil {
+		t.tail.passing(t.ring.tail, entry)
+	}
+	slot := le.Uint32(entry[atSlot:])
+	if slot == 0 {
+		return
+	}
+	c := t.talks[slot-1]
+	if c.id != entryCall(entry) {
+		return
 	}
 	c.ring--
 	if c.ring == 0 {
@@ -192,18 +195,15 @@ func (t *Tape) buffer() []byte {
 	return make([]byte, 0, maxBuffer/2)
 }
 
-// maxSpare bounds the talks that wait to be used again.
-const maxSpare = 4096
-
 func (t *Tape) forget(c *talk) {
 	if c == t.busy {
 		return
 	}
-	delete(t.calls, c.id)
-	*c = talk{}
-	if len(t.spare) < maxSpare {
-		t.spare = append(t.spare, c)
+	if k := key(c.id); t.calls[k] == c {
+		delete(t.calls, k)
 	}
+	*c = talk{slot: c.slot}
+	t.spare = append(t.spare, c)
 	// What is gone must not fill the queues.
 	if n := len(t.plain); n > 64 && n > 4*len(t.calls) {
 		t.plain = slices.DeleteFunc(t.plain, ref.gone)

@@ -6,10 +6,12 @@
 // asked whether a call deserves to be kept longer: the last ones of each trunk,
 // those not finished yet, all that failed and all test calls are moved out, into
 // memory with a bound of its own. What had no room is counted, and a ladder that
-// lacks its beginning says so.
+// lacks its beginning says so. Who shows messages elsewhere takes them along from
+// the ring, by a Tail.
 package ladder
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +62,7 @@ type Store struct {
 // Listener is a socket of the edge as ladders and captures name it.
 type Listener struct {
 	Name  string
-	Local string // address and port
+	Local netip.AddrPort
 }
 
 // Actor is a trunk or gateway by number: the name is looked up when somebody reads.
@@ -117,11 +119,15 @@ func (s *Store) SetListeners(list []Listener) {
 	s.listeners = list
 }
 
-func (s *Store) listener(i uint8) Listener {
+func (s *Store) sockets() []Listener {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if int(i) < len(s.listeners) {
-		return s.listeners[i]
+	return s.listeners
+}
+
+func (s *Store) listener(i uint8) Listener {
+	if list := s.sockets(); int(i) < len(list) {
+		return list[i]
 	}
 	return Listener{}
 }

@@ -56,10 +56,10 @@ func (t *Tape) find(call string) (Ladder, bool) {
 	defer t.mu.Unlock()
 	var found *talk
 	if raw, err := hex.DecodeString(call); err == nil && len(raw) == len(id{}) {
-		found = t.calls[id(raw)]
+		found = t.of(id(raw))
 	} else if len(call) >= 6 {
-		for name, c := range t.calls {
-			if strings.HasPrefix(name.String(), call) {
+		for _, c := range t.calls {
+			if strings.HasPrefix(c.id.String(), call) {
 				if found != nil {
 					return Ladder{}, false
 				}
@@ -98,7 +98,10 @@ func (t *Tape) step(e []byte, c *talk) Step {
 	s.Out, s.Peer, s.Transport = e[atKind] == kindOut, entryPeer(e).String(), transport.Proto(e[atProto]).String()
 	s.Who = t.store.actorName(Actor(le.Uint16(e[atActor:])))
 	at1 := t.store.listener(e[atListener])
-	s.Listener, s.Local = at1.Name, at1.Local
+	s.Listener = at1.Name
+	if at1.Local.IsValid() {
+		s.Local = at1.Local.String()
+	}
 	return s
 }
 
@@ -136,7 +139,7 @@ func (t *Tape) summary(c *talk) Call {
 		Decision: c.decided.Kind, RoutingAuthority: c.decided.Authority, PortingState: c.decided.PortingState,
 		Because: c.decided.Because, Revision: c.decided.Revision, Route: c.decided.Route,
 		Gateway: c.final.Gateway, Outcome: c.final.Outcome, Code: c.final.Code, Reason: c.reason, Attempts: c.final.Attempts,
-		Test: c.start.Test, Begun: t.wall(c.start.At), HungUpBy: c.hungUp, Messages: c.messages, Lost: c.lost,
+		Test: c.start.Test, Begun: t.wall(c.start.At), HungUpBy: c.hungUp, Messages: int(c.messages), Lost: int(c.lost),
 	}
 	if c.decided.To != 0 {
 		s.PublicNumber = number(c.decided.To)

@@ -43,7 +43,8 @@ func Redact(b []byte) {
 			head = false
 		case !head:
 			for _, s := range secretLines {
-				if len(line) >= len(s) && bytes.EqualFold(line[:len(s)], s) {
+				// The last letter first: most lines of SDP begin alike.
+				if n := len(s); len(line) >= n && line[n-2]|0x20 == s[n-2] && bytes.EqualFold(line[:n], s) {
 					blot(line[len(s):])
 				}
 			}

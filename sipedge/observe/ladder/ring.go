@@ -21,10 +21,12 @@ const (
 	atAddr     = 40 // 16 bytes
 	atPort     = 56
 	atActor    = 58
+	atSlot     = 60 // of its call among the tape's, plus one; 0 for a call without a ladder
 	headLen    = 64
 
 	// maxText is how much of one message is kept; a longer one is cut and says so.
-	maxText = 16 << 10
+	// A datagram holds little more, and a HEP packet no more.
+	maxText = 60000
 )
 
 // Kinds of entries.
@@ -70,9 +72,13 @@ func (r *ring) room(n int, gone func(entry []byte)) (entry []byte, at uint64) {
 	return r.mem[pos : pos+uint64(n)], at
 }
 
-// sweep drops entries from the tail until head may reach up.
+// sweep drops entries from the tail until head may reach up, and then some more:
+// what they belong to is far from the processor, and is fetched side by side.
 func (r *ring) sweep(up uint64, gone func(entry []byte)) {
 	size := uint64(len(r.mem))
+	if r.tail+size < up {
+		up += size / 256
+	}
 	for r.tail+size < up {
 		if r.tail >= r.head { // empty: nothing stands in the way
 			r.tail = r.head
@@ -91,6 +97,23 @@ func (r *ring) sweep(up uint64, gone func(entry []byte)) {
 	}
 }
 
+// next is the first entry from a position on, which moves behind it. There must
+// be one.
+func (r *ring) next(position *uint64) []byte {
+	for size := uint64(len(r.mem)); ; {
+		pos := *position % size
+		if left := size - pos; left < headLen {
+			*position += left
+			continue
+		}
+		n := uint64(le.Uint32(r.mem[pos:]))
+		*position += n
+		if r.mem[pos+atKind] != kindPad {
+			return r.mem[pos : pos+n]
+		}
+	}
+}
+
 // at is the entry that begins at a position, nil when it is gone.
 func (r *ring) at(position uint64) []byte {
 	if position < r.tail || position >= r.head {
@@ -100,13 +123,14 @@ func (r *ring) at(position uint64) []byte {
 	return r.mem[pos : pos+uint64(le.Uint32(r.mem[pos:]))]
 }
 
-func putHead(e []byte, call id, kind uint8, at time.Duration, text int, prev uint64) {
+func putHead(e []byte, call id, slot uint32, kind uint8, at time.Duration, text int, prev uint64) {
 	le.PutUint32(e[atSize:], uint32(len(e)))
 	le.PutUint32(e[atLen:], uint32(text))
 	le.PutUint64(e[atTime:], uint64(at))
 	copy(e[atCall:], call[:])
 	e[atKind], e[atFlags] = kind, 0
 	le.PutUint64(e[atPrev:], prev)
+	le.PutUint32(e[atSlot:], slot)
 }
 
 func putWay(e []byte, m *Message) {
@@ -116,6 +140,9 @@ func putWay(e []byte, m *Message) {
 	le.PutUint16(e[atPort:], m.Peer.Port())
 	le.PutUint16(e[atActor:], uint16(m.Actor))
 }
+
+// noWay is putWay for a note.
+func noWay(e []byte) { clear(e[atAddr:atSlot]) }
 
 func entryCall(e []byte) id { return id(e[atCall : atCall+12]) }
 

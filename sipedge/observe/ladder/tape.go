@@ -13,8 +13,10 @@ type Tape struct {
 
 	mu    sync.Mutex
 	ring  ring
-	calls map[id]*talk
-	spare []*talk
+	calls map[uint64]*talk // by key
+	talks []*talk          // by slot
+	spare []*talk          // of these
+	tail  *cursor          // of whoever takes the messages along; nil: nobody
 	keep
 	stats  Stats
 	second int64 // of the refusals counted in taken
@@ -22,13 +24,20 @@ type Tape struct {
 	gone   func([]byte)
 	busy   *talk // must not be forgotten now
 	near   *talk // the last one written to: a step of a call writes several entries
-	going  *talk // the last one an entry was dropped of: they lie as they were written
 }
+
+// key is what calls are found by: short, so that finding one costs little. Names
+// of calls are drawn at random; should two share a key, the later one has the ladder.
+func key(call id) uint64 { return le.Uint64(call[:]) ^ le.Uint64(call[4:]) }
 
 // of is the talk of a call, nil when it has none.
 func (t *Tape) of(call id) *talk {
 	if t.near == nil || t.near.id != call {
-		t.near = t.calls[call]
+		c := t.calls[key(call)]
+		if c == nil || c.id != call {
+			return nil
+		}
+		t.near = c
 	}
 	return t.near
 }
@@ -44,26 +53,33 @@ type Message struct {
 	Raw      []byte
 }
 
-// talk is one call of a tape.
+// talk is one call of a tape. What every message and every turn of the ring looks
+// at comes first: it lies far from what the processor has at hand, and together.
 type talk struct {
-	id   id
-	last uint64 // position of its latest entry in the ring plus one, 0 for none
-	ring int    // entries in the ring
+	id       id
+	slot     uint32 // its place in the tape's talks, plus one
+	last     uint64 // position of its latest entry in the ring plus one, 0 for none
+	ring     int32  // entries in the ring
+	messages int32
 	keeping
 
-	start    Start
-	decided  Decided
-	final    Final
-	reason   string
-	state    State
-	messages int
-	lost     int
-	ended    time.Duration
-	hungUp   string
+	state   State
+	start   Start
+	decided Decided
+	final   Final
+	reason  string
+	ended   time.Duration
+	hungUp  string
+}
+
+// turn is the one way a call's state changes.
+func (c *talk) turn(s State) {
+	c.state = s
+	c.stays = s == Open || c.special()
 }
 
 func newTape(s *Store, o Options) *Tape {
-	t := &Tape{store: s, calls: map[id]*talk{}}
+	t := &Tape{store: s, calls: map[uint64]*talk{}}
 	t.keep.init(o.PerTrunk, o.KeepBytes/o.Tapes)
 	// Less than a few of the longest messages would not be a ring.
 	t.ring.mem = memory(t, max(o.RingBytes/o.Tapes, 4*entryLen(maxText))&^7)
@@ -79,7 +95,7 @@ func (t *Tape) Begin(call id, s Start) {
 }
 
 func (t *Tape) begin(call id, s Start) *talk {
-	c := t.calls[call]
+	c := t.of(call)
 	if c != nil {
 		return c
 	}
@@ -87,33 +103,39 @@ func (t *Tape) begin(call id, s Start) *talk {
 		c = t.spare[n-1]
 		t.spare = t.spare[:n-1]
 	} else {
-		c = new(talk)
+		c = &talk{slot: uint32(len(t.talks) + 1)}
+		t.talks = append(t.talks, c)
 	}
-	c.id, c.start, c.state = call, s, Open
-	t.calls[call] = c
+	c.id, c.start = call, s
+	c.turn(Open)
+	t.calls[key(call)] = c
 	t.near = c
 	return c
 }
 
-// Message adds a message to a call's ladder; one of a call without a ladder is
-// left out.
+// Message adds a message to a call's ladder. One of a call without a ladder, such
+// as the end of a call that was answered long ago, is only taken along.
 func (t *Tape) Message(call id, m *Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c := t.of(call); c != nil {
-		t.message(c, m)
+	if c := t.of(call); c != nil || t.tail != nil {
+		t.message(call, c, m)
 	}
 }
 
-func (t *Tape) message(c *talk, m *Message) {
+func (t *Tape) message(call id, c *talk, m *Message) {
 	kind := uint8(kindIn)
 	if m.Out {
 		kind = kindOut
 	}
-	e := t.entry(c, kind, m.At, m.Raw)
-	putWay(e, m)
-	c.messages++
-	t.stats.Messages++
+	putWay(t.entry(call, c, kind, m.At, m.Raw), m)
+	if c != nil {
+		c.messages++
+		t.stats.Messages++
+	}
+	if t.tail != nil {
+		t.tail.wrote(&t.ring)
+	}
 }
 
 // Note adds a line between the arrows.
@@ -121,12 +143,13 @@ func (t *Tape) Note(call id, at time.Duration, text []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c := t.of(call); c != nil {
-		clear(t.entry(c, kindNote, at, text)[atAddr:headLen])
+		noWay(t.entry(call, c, kindNote, at, text))
 	}
 }
 
-// entry writes one entry of a call at the head of the ring.
-func (t *Tape) entry(c *talk, kind uint8, at time.Duration, text []byte) []byte {
+// entry writes one entry of a call at the head of the ring; c is nil when the
+// call has no ladder.
+func (t *Tape) entry(call id, c *talk, kind uint8, at time.Duration, text []byte) []byte {
 	cut := len(text) > maxText
 	if cut {
 		text = text[:maxText]
@@ -134,13 +157,17 @@ func (t *Tape) entry(c *talk, kind uint8, at time.Duration, text []byte) []byte 
 	t.busy = c // its own entries may be the oldest
 	e, position := t.ring.room(entryLen(len(text)), t.gone)
 	t.busy = nil
-	putHead(e, c.id, kind, at, len(text), c.last)
+	slot, prev := uint32(0), uint64(0)
+	if c != nil {
+		slot, prev = c.slot, c.last
+		c.last = position + 1
+		c.ring++
+	}
+	putHead(e, call, slot, kind, at, len(text), prev)
 	if cut {
 		e[atFlags] = flagCut
 	}
 	copy(e[headLen:], text)
-	c.last = position + 1
-	c.ring++
 	return e
 }
 
@@ -150,7 +177,7 @@ func (t *Tape) Decided(call id, d *Decided, text []byte) {
 	defer t.mu.Unlock()
 	if c := t.of(call); c != nil {
 		c.decided = *d
-		clear(t.entry(c, kindNote, d.At, text)[atAddr:headLen])
+		noWay(t.entry(call, c, kindNote, d.At, text))
 	}
 }
 
@@ -164,9 +191,9 @@ func (t *Tape) Final(call id, f *Final) {
 	}
 	c.final, c.reason = *f, string(f.Reason)
 	c.final.Reason = nil
-	c.state = Failed
+	c.turn(Failed)
 	if f.Answered {
-		c.state = Answered
+		c.turn(Answered)
 	}
 	t.finished(c)
 	told := t.store.following.Load()
@@ -185,7 +212,8 @@ func (t *Tape) Over(call id, at time.Duration, by string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c := t.of(call); c != nil {
-		c.state, c.ended, c.hungUp = Ended, at, by
+		c.ended, c.hungUp = at, by
+		c.turn(Ended)
 	}
 }
 
@@ -220,17 +248,18 @@ func (t *Tape) Refusable(at time.Duration) bool {
 func (t *Tape) Refuse(call id, r *Refusal) {
 	t.mu.Lock()
 	c := t.begin(call, r.Start)
-	t.message(c, &r.Request)
-	c.state, c.reason = Refused, r.Reason
+	t.message(call, c, &r.Request)
+	c.reason = r.Reason
+	c.turn(Refused)
 	c.decided = Decided{At: r.At, Kind: "refuse", Because: r.Because, To: r.To}
 	c.final = Final{At: r.At, Outcome: "refused", Code: r.Code}
 	if r.Reason != "" {
-		clear(t.entry(c, kindNote, r.At, append([]byte(r.Because+": "), r.Reason...))[atAddr:headLen])
+		noWay(t.entry(call, c, kindNote, r.At, append([]byte(r.Because+": "), r.Reason...)))
 	}
 	if r.Response != nil {
 		m := r.Request
 		m.Out, m.Raw = true, r.Response
-		t.message(c, &m)
+		t.message(call, c, &m)
 	}
 	t.finished(c)
 	one := t.summary(c)
