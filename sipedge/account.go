@@ -111,16 +111,16 @@ func (e *Edge) writeDecision(s *shard, inv *invite, outcome string, code int) {
 
 func (e *Edge) logDecision(inv *invite, because routing.Because, outcome string, code int) {
 	d := &inv.decision
-	left, ok := e.lines.Allow(slog.LevelInfo, "decision "+d.Kind.String(), "decision")
+	left, ok := e.lines.Allow(slog.LevelInfo, d.Kind.String(), "decision")
 	if !ok {
 		return
 	}
-	attrs := []slog.Attr{
+	attrs := append(make([]slog.Attr, 0, 14),
 		slog.String("call", inv.id.String()), slog.String("trunk", string(inv.trunk.id)),
 		slog.Any("public_number", inv.asked.To), slog.String("decision", d.Kind.String()),
 		slog.String("routing_authority", d.Authority.String()), slog.String("porting_state", d.PortingState.String()),
 		slog.String("because", string(because)), slog.Uint64("revision", d.Revision),
-	}
+	)
 	if d.Route != nil {
 		attrs = append(attrs, slog.String("route", string(d.Route.ID)))
 	}
