@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,36 +23,43 @@ type telemetry struct {
 	Rounds  int           `default:"3" help:"Turns of each."`
 	Bound   float64       `default:"10" help:"Percent that all of it may cost; 0: no bound."`
 	Each    bool          `help:"Also each part by itself."`
-	Only    []string      `help:"Instead of all: these parts (log, metrics, ladders, traces, homer, homer_udp, all), each by itself."`
+	Only    []string      `help:"Instead of all: these parts (log, metrics, ladders, traces, homer, homer_udp, all, down), each by itself."`
 	Profile string        `type:"path" help:"Folder for a CPU profile of each turn of the last round."`
 }
 
 // part is one thing an edge does for those who look at it.
 type part struct {
 	name, off, on string
-	apart         bool // not in "all": it does what another part does
+	down          string // instead of on, where its backend is not there; "": it has none
+	apart         bool   // not in "all": it does what another part does
 }
 
 // parts are all of them, as YAML below telemetry. Records are written in every
-// turn: they are evidence, not telemetry. Nobody listens for traces: a backend that
-// is down must cost no more.
-func parts(homer string) []part {
+// turn: they are evidence, not telemetry.
+func parts(otlp, homer string) []part {
+	const nobody = "127.0.0.1:9"
+	traces := func(at string) string { return fmt.Sprintf("otlp: { endpoint: \"http://%s\", sample: 0.01 }", at) }
+	mirror := func(at string) string { return fmt.Sprintf("hep: { address: \"tcp://%s\" }", at) }
 	return []part{
 		{name: "log", off: "log: { level: warn, format: json }", on: "log: { level: info, format: json }"},
 		{name: "metrics", off: "prometheus: false", on: "prometheus: true"},
 		{name: "ladders", off: "ladders: { memory: 0 }"},
-		{name: "traces", on: `otlp: { endpoint: "http://127.0.0.1:9", sample: 0.01 }`},
-		{name: "homer", on: fmt.Sprintf("hep: { address: %q }", homer)},
+		{name: "traces", on: traces(otlp), down: traces(nobody)},
+		{name: "homer", on: mirror(homer), down: mirror(nobody)},
 	}
 }
 
-// config is the telemetry of an edge that does what is named, or "all".
+// config is the telemetry of an edge that does what is named, or "all", or all of
+// it for backends that are "down".
 func config(all []part, name string) string {
 	var b strings.Builder
 	b.WriteString("telemetry:\n")
 	for _, p := range all {
 		text := p.off
-		if name == p.name || name == "all" && !p.apart {
+		switch {
+		case name == "down" && p.down != "":
+			text = p.down
+		case name == p.name || (name == "all" || name == "down") && !p.apart:
 			text = p.on
 		}
 		if text != "" {
@@ -62,7 +70,7 @@ func config(all []part, name string) string {
 }
 
 // Run compares an edge that logs, traces, mirrors and keeps everything with one
-// that does none of it, turn by turn.
+// that does none of it, and with one whose backends are down, turn by turn.
 func (t *telemetry) Run(ctx context.Context, b *bench) error {
 	homer, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -70,20 +78,22 @@ func (t *telemetry) Run(ctx context.Context, b *bench) error {
 	}
 	defer homer.Close()
 	go swallow(homer)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer collector.Close()
 	datagrams, err := net.ListenPacket("udp4", "127.0.0.1:0") // never read
 	if err != nil {
 		return err
 	}
 	defer datagrams.Close()
-	all := append(parts("tcp://"+homer.Addr().String()), part{name: "homer_udp", on: fmt.Sprintf("hep: { address: %q }", datagrams.LocalAddr()), apart: true})
+	all := append(parts(collector.Listener.Addr().String(), homer.Addr().String()), part{name: "homer_udp", on: fmt.Sprintf("hep: { address: %q }", datagrams.LocalAddr()), apart: true})
 	turns := append([]string{"off"}, t.Only...)
 	for _, name := range t.Only {
-		if name != "all" && !slices.ContainsFunc(all, func(p part) bool { return p.name == name }) {
+		if name != "all" && name != "down" && !slices.ContainsFunc(all, func(p part) bool { return p.name == name }) {
 			return fmt.Errorf("telemetry has no part %q", name)
 		}
 	}
 	if len(t.Only) == 0 {
-		turns = append(turns, "all")
+		turns = append(turns, "all", "down")
 	}
 	for _, p := range all {
 		if t.Each {
@@ -107,7 +117,7 @@ func (t *telemetry) Run(ctx context.Context, b *bench) error {
 		slices.Sort(costs["off"])
 		more[name] = 100 * (list[len(list)/2]/costs["off"][len(list)/2] - 1)
 	}
-	for _, p := range append(all, part{name: "all"}) {
+	for _, p := range append(all, part{name: "all"}, part{name: "down"}) {
 		if list := costs[p.name]; list != nil {
 			fmt.Printf("%-9s x_gen %.3f, off %.3f: %+.1f %%\n", p.name, list[len(list)/2], costs["off"][len(list)/2], more[p.name])
 		}
@@ -115,8 +125,14 @@ func (t *telemetry) Run(ctx context.Context, b *bench) error {
 	if t.Bound > 0 && more["all"] > t.Bound {
 		return fmt.Errorf("all telemetry costs %.1f %% CPU a call, more than %.0f", more["all"], t.Bound)
 	}
+	if costs["all"] != nil && more["down"] > more["all"]+noise {
+		return fmt.Errorf("with its backends down telemetry costs %.1f %% CPU a call, %.1f when they are there", more["down"], more["all"])
+	}
 	return nil
 }
+
+// noise is how far two edges that do the same lie apart in one run, in percent.
+const noise = 5
 
 // swallow is a Homer that reads and forgets. It works in the bench's own process,
 // whose time nobody counts.
@@ -143,8 +159,8 @@ func (t *telemetry) turn(ctx context.Context, b *bench, name, extra string, prof
 	}
 	rung, err := b.one(ctx, site.Edge("edge-"+name, "telemetry "+name, b.edge, set),
 		site.Load{Rate: t.Rate, Calls: int(t.For.Seconds() * float64(t.Rate)), Hold: 50 * time.Millisecond}, beside...)
-	if err == nil && rung.Failed > rung.Calls/100 {
-		err = fmt.Errorf("telemetry %s: %d of %d calls failed: this measures nothing", name, rung.Failed, rung.Calls)
+	if err == nil && (rung.Failed > rung.Calls/100 || name == "down" && rung.Failed > 0) {
+		err = fmt.Errorf("telemetry %s: %d of %d calls failed", name, rung.Failed, rung.Calls)
 	}
 	return rung.XGen(), err
 }
