@@ -36,6 +36,10 @@ func TestDashboardAndAlerts(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 
+	if out, err := exec.Command("promtool", "check", "config", "--syntax-only", filepath.Join(dashboards, "prometheus.yaml")).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+
 	everyAlertFires(t, dashboards)
 
 	ca := newCA(t)
