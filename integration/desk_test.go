@@ -12,23 +12,29 @@ import (
 	"github.com/speakops/sipedge/integration/internal/lab"
 )
 
-// An operator with cutoverctl, an edge, and a Redis that only this edge may
-// write: nothing here is in one process with anything else.
-func TestDesk(t *testing.T) {
-	t.Parallel()
-	l := lab.New(t)
-	tokens := map[string]string{}
+// admitted gives people tokens of the edges of a laboratory, by their roles.
+func admitted(l *lab.Lab, roles map[string]string) (tokens map[string]string) {
+	tokens = map[string]string{}
 	lines := ""
-	for name, role := range map[string]string{"viv": "viewer", "anna": "operator"} {
+	for name, role := range roles {
 		out, code := l.Run("token", name, "--role", role, "--json")
 		var made struct{ Token, Hash string }
 		if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 {
-			t.Fatalf("token: %d %s", code, out)
+			l.T.Fatalf("token: %d %s", code, out)
 		}
 		tokens[name] = made.Token
 		lines += fmt.Sprintf("\n    - { name: %s, role: %s, hash: %q }", name, role, made.Hash)
 	}
 	l.Edit("  listen: \"127.0.0.1:8080\"\n", "  listen: \"127.0.0.1:8080\"\n  tokens:"+lines+"\n")
+	return tokens
+}
+
+// An operator with cutoverctl, an edge, and a Redis that only this edge may
+// write: nothing here is in one process with anything else.
+func TestDesk(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	tokens := admitted(l, map[string]string{"viv": "viewer", "anna": "operator"})
 	l.Edit("  prefix: lab\n", "  prefix: lab\n  writer: { username: default, password: \"${SIPEDGE_LAB_KEY}\" }\n")
 	l.Import()
 	edge := l.Serve("edge")
