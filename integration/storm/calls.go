@@ -28,7 +28,7 @@ func (e *edge) calls(d *dice) time.Duration {
 			numbers = append(numbers, 12025550100+n)
 		}
 	}
-	if d.chance(e.s.weather.Slow) {
+	if d.chance(e.s.weather().Slow) {
 		slow, n := d.span(time.Millisecond, 600*time.Millisecond), numbers[d.below(len(numbers))]
 		e.s.working.Go(func() { e.decide(p, slow, len(hot) > 0, n) })
 	}

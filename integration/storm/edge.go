@@ -60,14 +60,14 @@ type proc struct {
 func newEdge(s *Storm, i int) *edge {
 	d := diceOf(s.seed, "edge", uint64(i))
 	name := fmt.Sprintf("edge-%d", i+1)
-	return &edge{s: s, index: i, name: name, machine: &machine{name: name, drift: d.skew(s.weather.Drift), wall: d.either(time.Minute), unsure: d.chance(0.5), liar: s.broken.boots, blind: s.weather.Blind}}
+	return &edge{s: s, index: i, name: name, machine: &machine{name: name, drift: d.skew(s.weather().Drift), wall: d.either(time.Minute), unsure: d.chance(0.5), liar: s.broken.boots, blind: s.weather().Blind}}
 }
 
 // live is the whole evening of an edge: it starts, and calls are decided.
 func (e *edge) live() {
 	d := diceOf(e.s.seed, "life", uint64(e.index))
-	if e.index >= e.s.weather.Edges {
-		if !e.s.pause(d.span(3*time.Second, e.s.weather.Length/2)) {
+	if e.index >= e.s.weather().Edges {
+		if !e.s.pause(d.span(3*time.Second, e.s.weather().Length/2)) {
 			return
 		}
 	} else {
@@ -234,7 +234,7 @@ func (e *edge) force() time.Duration {
 
 // fails is what its disk answers instead.
 func (e *edge) fails() error {
-	if e.failing.Load() || e.s.draw(e, "fails").chance(e.s.weather.DiskBad) && !e.s.isCalm() {
+	if e.failing.Load() || e.s.draw(e, "fails").chance(e.s.weather().DiskBad) && !e.s.isCalm() {
 		return errInput
 	}
 	return nil

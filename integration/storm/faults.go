@@ -13,8 +13,8 @@ func (s *Storm) troubles() {
 	if !s.pause(2 * time.Second) { // the fleet comes together first
 		return
 	}
-	for s.pause(d.span(0, 2*s.weather.Every)) && len(s.weather.Faults) > 0 {
-		f, e := s.weather.Faults[d.below(len(s.weather.Faults))], s.edges[d.below(len(s.edges))]
+	for s.pause(d.span(0, 2*s.weather().Every)) && len(s.weather().Faults) > 0 {
+		f, e := s.weather().Faults[d.below(len(s.weather().Faults))], s.edges[d.below(len(s.edges))]
 		seed := d.next()
 		s.working.Go(func() { s.trouble(f, e, &dice{seed}) })
 	}
@@ -150,9 +150,9 @@ func (s *Storm) succeed(how succession, d *dice) {
 	ahead, drift := was.ahead, was.drift
 	if how != again {
 		// Mostly a clock like the one before; now and then one that is far off.
-		ahead, drift = d.either(min(s.weather.Skew, 40*time.Millisecond)), d.skew(s.weather.Drift)
+		ahead, drift = d.either(min(s.weather().Skew, 40*time.Millisecond)), d.skew(s.weather().Drift)
 		if d.chance(0.15) {
-			ahead = d.either(s.weather.Skew)
+			ahead = d.either(s.weather().Skew)
 		}
 	}
 	s.say("store: life %d follows", was.number+1)
@@ -208,7 +208,7 @@ func (s *Storm) trigger(e *edge, kind string, d *dice) {
 		return
 	}
 	aim := func(what string, then func(*dice)) {
-		if seed := d.next(); d.chance(s.weather.Aimed[what]) {
+		if seed := d.next(); d.chance(s.weather().Aimed[what]) {
 			s.working.Go(func() {
 				d := &dice{seed}
 				time.Sleep(d.span(0, 4*time.Millisecond))

@@ -22,8 +22,9 @@ func (s *Storm) heal() {
 	s.mu.Lock()
 	s.calm = true
 	s.mu.Unlock()
-	w := &s.weather
+	w := *s.weather()
 	w.Late, w.Doubled, w.Stale, w.Lost, w.Aimed, w.Faults = 0, 0, 0, 0, nil, nil
+	s.sky.Store(&w)
 	for _, e := range s.edges {
 		e.mu.Lock()
 		e.route = nil

@@ -26,7 +26,7 @@ var fleet = cutover.Fleet{Guard: 900 * time.Millisecond, Lead: 1900 * time.Milli
 // Storm is one evening.
 type Storm struct {
 	seed    uint64
-	weather Weather
+	sky     atomic.Pointer[Weather] // read by everybody, changed once, by heal
 	broken  breaks
 	shop    *shop
 	verdict *verdict.Verdict
@@ -71,6 +71,9 @@ func (f *Figures) String() string {
 		f.Decisions.Load(), f.Around.Load(), f.Answered.Load(), f.Held.Load(), f.Elsewhere.Load(), f.Unfit.Load(), f.Crashes.Load(), f.Failovers.Load(), f.Partitions.Load(), f.Identities.Load(), f.Blocked.Load())
 }
 
+// weather is what it is like now.
+func (s *Storm) weather() *Weather { return s.sky.Load() }
+
 // Evening plays one seed and returns what must not have been, with a digest of
 // all that happened: the same seed has the same one.
 func Evening(t *testing.T, seed uint64, weather func(*dice) Weather, broken breaks, figures *Figures, log func(string, ...any)) (faults []string, trace string) {
@@ -80,7 +83,8 @@ func Evening(t *testing.T, seed uint64, weather func(*dice) Weather, broken brea
 	synctest.Test(t, func(t *testing.T) {
 		s := &Storm{seed: seed, broken: broken, log: log, verdict: verdict.New("legacy"), records: map[routing.PublicNumber]routing.RoutingAuthority{},
 			gone: map[cutover.MemberID]absence{}, over: make(chan struct{}), closing: make(chan struct{})}
-		s.weather = weather(diceOf(seed, "weather"))
+		w := weather(diceOf(seed, "weather"))
+		s.sky.Store(&w)
 		faults, trace = s.play()
 		add(figures, &s.figures)
 	})
@@ -91,20 +95,20 @@ func (s *Storm) play() (faults []string, trace string) {
 	s.shop = newShop()
 	defer s.shop.close()
 	d := diceOf(s.seed, "beginning")
-	s.shop.failover(emptied, d.either(s.weather.Skew), d.skew(s.weather.Drift))
+	s.shop.failover(emptied, d.either(s.weather().Skew), d.skew(s.weather().Drift))
 	s.print()
-	for i := range s.weather.Edges + s.weather.Later {
+	for i := range s.weather().Edges + s.weather().Later {
 		e := newEdge(s, i)
 		s.edges = append(s.edges, e)
 		s.working.Go(func() { e.live() })
 	}
 	well := false
-	if s.weather.Story != nil {
+	if s.weather().Story != nil {
 		well = s.tell()
 	} else {
 		s.working.Go(s.replicating)
 		s.working.Go(s.troubles)
-		for i := range s.weather.Operators {
+		for i := range s.weather().Operators {
 			s.working.Go(func() { s.operator(i) })
 		}
 		s.working.Go(s.janitor)
@@ -141,7 +145,7 @@ func (s *Storm) passed(e *edge, kind string, to *life) {
 // badPart lets everything happen, and says whether nothing was wrong so far.
 func (s *Storm) badPart() bool {
 	const every = 5 * time.Second
-	for past := time.Duration(0); past < s.weather.Length; past += every {
+	for past := time.Duration(0); past < s.weather().Length; past += every {
 		time.Sleep(every)
 		if s.verdict.Failed() {
 			return false

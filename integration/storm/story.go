@@ -45,7 +45,7 @@ func (s *Storm) tell() bool {
 			}
 		}()
 		t.rests()
-		s.weather.Story(t)
+		s.weather().Story(t)
 	}()
 	s.working.Go(s.janitor)
 	return !s.verdict.Failed()

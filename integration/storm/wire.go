@@ -111,13 +111,13 @@ func (w *wire) carry(args []string) (reply []byte, answered bool) {
 	}
 	d := s.draw(w.edge, kind)
 	s.trigger(w.edge, kind, d)
-	time.Sleep(s.weather.trip(w.edge, d))
+	time.Sleep(s.weather().trip(w.edge, d))
 	to := w.edge.target()
 	if to == nil {
 		return nil, false
 	}
 	s.passed(w.edge, kind, to)
-	if d.chance(s.weather.Late) {
+	if d.chance(s.weather().Late) {
 		w.again(args, d.span(300*time.Millisecond, 15*time.Second)) // it comes when nobody waits for it any more
 		return nil, false
 	}
@@ -129,14 +129,14 @@ func (w *wire) carry(args []string) (reply []byte, answered bool) {
 			}
 		}()
 	}
-	if d.chance(s.weather.Doubled) {
+	if d.chance(s.weather().Doubled) {
 		w.again(args, d.span(0, 15*time.Second))
 	}
 	if kind == "status" {
 		reply = w.edge.told(w.outdated(args, reply, d))
 	}
-	time.Sleep(s.weather.trip(w.edge, d))
-	if w.edge.target() == nil || d.chance(s.weather.Lost) {
+	time.Sleep(s.weather().trip(w.edge, d))
+	if w.edge.target() == nil || d.chance(s.weather().Lost) {
 		return nil, false
 	}
 	return reply, true
@@ -160,7 +160,7 @@ func (w *wire) outdated(args []string, reply []byte, d *dice) []byte {
 	defer w.mu.Unlock()
 	asked := fmt.Sprintf("%q", args)
 	was, had := w.late[asked]
-	old, anew := d.chance(w.s.weather.Stale), d.chance(0.1)
+	old, anew := d.chance(w.s.weather().Stale), d.chance(0.1)
 	if had && old {
 		return []byte(was)
 	}
