@@ -213,7 +213,7 @@ func TestACutoverFromArmToSettle(t *testing.T) {
 	list, records := some(t, 1000)
 	edges := three(t, s, records)
 	n := list.At(17)
-	at := edges[1].opts.Clock.Now().Latest.Add(2500 * time.Millisecond).Truncate(time.Microsecond)
+	at := edges[1].opts.Clock.Now().Latest.Add(4 * time.Second).Truncate(time.Microsecond)
 	c, err := edges[1].Arm(within(t, 10*time.Second), "anna", "c-1", list, routing.Legacy, at)
 	if err != nil || !c.Armed() || len(c.Confirmed) != 3 || !c.Differs.Equal(at) {
 		t.Fatalf("arm: %+v, %v", c, err)

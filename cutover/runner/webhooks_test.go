@@ -73,7 +73,7 @@ func TestWebhooksAreRepeatedSignedAndInOrder(t *testing.T) {
 	s := startStore(t)
 	list, records := some(t, 10)
 	edges := three(t, s, records, Webhook{URL: to.URL, Secret: []byte("between us")})
-	at := edges[0].opts.Clock.Now().Latest.Add(2500 * time.Millisecond).Truncate(time.Microsecond)
+	at := edges[0].opts.Clock.Now().Latest.Add(4 * time.Second).Truncate(time.Microsecond)
 	if _, err := edges[0].Arm(within(t, 10*time.Second), "anna", "c-1", list, routing.Legacy, at); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestTheFirstCallOnTheNewSideIsNoted(t *testing.T) {
 	s := startStore(t)
 	list, records := some(t, 10)
 	edges := three(t, s, records)
-	at := edges[0].opts.Clock.Now().Latest.Add(2500 * time.Millisecond).Truncate(time.Microsecond)
+	at := edges[0].opts.Clock.Now().Latest.Add(4 * time.Second).Truncate(time.Microsecond)
 	if _, err := edges[0].Arm(within(t, 10*time.Second), "anna", "c-1", list, routing.Legacy, at); err != nil {
 		t.Fatal(err)
 	}
