@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/emiago/sipgo/sip"
 )
 
 func TestRestartMidDialog(t *testing.T) {
@@ -73,18 +75,24 @@ func TestRestartMidInvite(t *testing.T) {
 	})
 }
 
-// The ACK was sent to an edge that is down: the callee repeats its 200, the caller
-// its ACK, and neither hears of the edge's end.
+// unacknowledged is a call whose ACK was sent to an edge that is down; now it is up
+// again.
+func unacknowledged(h *H) (c *Call, caller, s1 *Actor, invite sip.Message) {
+	caller, s1 = h.Caller(), h.S1()
+	c, invite = h.Ring(caller, s1, speakops)
+	s1.Reply(invite, 200)
+	ok := caller.Want("200")
+	h.Crash()
+	c.Ack(ok)
+	h.After(2 * time.Second)
+	h.Start()
+	return c, caller, s1, invite
+}
+
+// The callee repeats its 200, the caller its ACK, and neither hears of the edge's end.
 func TestRestartBeforeTheAck(t *testing.T) {
 	Run(t, func(h *H) {
-		caller, s1 := h.Caller(), h.S1()
-		c, invite := h.Ring(caller, s1, speakops)
-		s1.Reply(invite, 200)
-		ok := caller.Want("200")
-		h.Crash()
-		c.Ack(ok) // nobody is there
-		h.After(2 * time.Second)
-		h.Start()
+		c, caller, s1, invite := unacknowledged(h)
 		s1.Reply(invite, 200)
 		c.Ack(caller.Want("200"))
 		s1.Want("ACK")
@@ -95,16 +103,10 @@ func TestRestartBeforeTheAck(t *testing.T) {
 	})
 }
 
+// A caller may hang up before anybody has heard its ACK.
 func TestRestartBeforeTheAckAndABye(t *testing.T) {
 	Run(t, func(h *H) {
-		caller, s1 := h.Caller(), h.S1()
-		c, invite := h.Ring(caller, s1, speakops)
-		s1.Reply(invite, 200)
-		ok := caller.Want("200")
-		h.Crash()
-		c.Ack(ok)
-		h.After(2 * time.Second)
-		h.Start()
+		c, caller, s1, _ := unacknowledged(h)
 		h.HangUp(c, s1)
 		h.Quiet(40*time.Second, caller, s1)
 		h.Golden("restart_before_the_ack_and_a_bye")
