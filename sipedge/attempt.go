@@ -122,7 +122,7 @@ func (s *shard) outward(inv *invite, m *message.Message, l *leg, out int, dst []
 	}
 	e.PushRecordRoute = s.recordRoute(w, inv, l, out)
 	if l.hop.strip != nil {
-		e.Strip = l.hop.strip[inv.trunk]
+		e.Strip = l.hop.strip[inv.trunk.manner()]
 	}
 	s.lines = append(s.lines[:0], l.hop.add...)
 	if l.hop.trace {

@@ -280,9 +280,12 @@ func (w *world) hop(r *route, rc configs.Route, g configs.Gateway, index int, e 
 		h.add = append(h.add, name+": "+g.Egress.HeadersAdd[name]+"\r\n"...)
 	}
 	if len(g.Egress.HeadersStrip) > 0 {
-		h.strip = map[*trunk]*message.HeaderSet{}
+		h.strip = map[manner]*message.HeaderSet{}
 		for _, t := range w.trunks {
-			h.strip[t] = t.profile.Inward(t.identity, append(slices.Clone(g.Egress.HeadersStrip), forUs...)...)
+			if h.strip[t.manner()] != nil {
+				continue
+			}
+			h.strip[t.manner()] = t.profile.Inward(t.identity, append(slices.Clone(g.Egress.HeadersStrip), forUs...)...)
 		}
 	}
 	described := gateway.Gateway{

@@ -127,10 +127,19 @@ type hop struct {
 	format e164.Format
 	add    []byte
 	trace  bool
-	strip  map[*trunk]*message.HeaderSet // only where the gateway strips headers of its own
+	strip  map[manner]*message.HeaderSet // only where the gateway strips headers of its own
 	stats  *observe.Gateway
 	actor  ladder.Actor
 }
+
+// manner is what of a trunk decides which headers of its requests pass: thousands
+// of trunks have a few.
+type manner struct {
+	profile  *profile.Profile
+	identity bool
+}
+
+func (t *trunk) manner() manner { return manner{t.profile, t.identity} }
 
 // standing says what a source is to this configuration.
 func (w *world) standing(f transport.Flow, names []string) transport.Standing {
