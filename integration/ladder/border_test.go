@@ -229,3 +229,28 @@ func TestWayBack(t *testing.T) {
 		h.Golden("way_back")
 	})
 }
+
+// What a gateway is not to see is taken from the INVITE alone that goes to it; the
+// next gateway gets what the caller wrote.
+func TestGatewayStripsAndAddsHeaders(t *testing.T) {
+	Run(t, func(h *H) {
+		caller, s1, s2 := h.Caller(), h.S1(), h.S2()
+		c, first := h.Offer(caller, s1, speakops, "X-Region: west", "X-Account: 7", "P-Asserted-Identity: <sip:+14155550123@example.com>")
+		h.Check(first, "X-Region", "")
+		h.Check(first, "X-Account", "7")
+		h.Check(first, "X-From", "acme edge")
+		s1.Reply(first, 503)
+		s1.Want("ACK")
+		second := s2.Want("INVITE")
+		h.Check(second, "X-Region", "west")
+		h.Check(second, "X-Account", "7")
+		h.Check(second, "X-From", "")
+		for _, m := range []sip.Message{first, second} {
+			h.Check(m, "P-Asserted-Identity", "<sip:+14155550123@example.com>") // of a trusted trunk
+		}
+		s2.Reply(second, 486)
+		s2.Want("ACK")
+		c.AckFailure(caller.Want("486"))
+	}, `{ id: s1, uri: "sip:203.0.113.1:5060;transport=udp", priority: 1 }`,
+		`{ id: s1, uri: "sip:203.0.113.1:5060;transport=udp", priority: 1, egress: { headers_strip: [ "X-Region" ], headers_add: { X-From: "acme edge" } } }`)
+}
