@@ -83,20 +83,28 @@ func size(b *testing.B) int {
 
 // BenchmarkLoad is a full load from a real Redis into an empty table.
 func BenchmarkLoad(b *testing.B) {
+	reading(b, "edge-us/number", func(r *lab.Redis, count int) {
+		if table, _ := follow(b, r, feed.Options{}); table.Len() != count {
+			b.Fatal(table.Len())
+		}
+	})
+}
+
+// reading measures what it takes to read all of a crowd once, of Redis and, by the
+// name of own, of this process.
+func reading(b *testing.B, own string, once func(r *lab.Redis, count int)) {
 	count, r := size(b), lab.NewRedis(b)
 	if err := Pour(r.Addr(), "p", count); err != nil {
 		b.Fatal(err)
 	}
-	before, own := cpuOf(b, r), ownCPU(b)
+	theirs, ours := cpuOf(b, r), ownCPU(b)
 	for b.Loop() {
-		if table, _ := follow(b, r, feed.Options{}); table.Len() != count {
-			b.Fatal(table.Len())
-		}
+		once(r, count)
 	}
 	all := float64(count) * float64(b.N)
 	b.ReportMetric(all/b.Elapsed().Seconds(), "numbers/s")
-	b.ReportMetric((cpuOf(b, r)-before)*1e6/all, "redis-us/number")
-	b.ReportMetric((ownCPU(b)-own)*1e6/all, "edge-us/number")
+	b.ReportMetric((cpuOf(b, r)-theirs)*1e6/all, "redis-us/number")
+	b.ReportMetric((ownCPU(b)-ours)*1e6/all, own)
 }
 
 // ownCPU is the processor time of this process, in seconds.

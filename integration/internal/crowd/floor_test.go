@@ -12,22 +12,13 @@ import (
 )
 
 // BenchmarkFloor asks a real Redis for what a full load asks for, on one connection
-// that never runs dry, and throws the answers away: no load is faster.
+// that never runs dry, and throws the answers away.
 func BenchmarkFloor(b *testing.B) {
-	count, r := size(b), lab.NewRedis(b)
-	if err := Pour(r.Addr(), "p", count); err != nil {
-		b.Fatal(err)
-	}
-	before, own := cpuOf(b, r), ownCPU(b)
-	for b.Loop() {
+	reading(b, "own-us/number", func(r *lab.Redis, count int) {
 		if n, err := drain(r.Addr()); err != nil || n < count {
 			b.Fatal(n, err)
 		}
-	}
-	all := float64(count) * float64(b.N)
-	b.ReportMetric(all/b.Elapsed().Seconds(), "numbers/s")
-	b.ReportMetric((cpuOf(b, r)-before)*1e6/all, "redis-us/number")
-	b.ReportMetric((ownCPU(b)-own)*1e6/all, "own-us/number")
+	})
 }
 
 // drain reads every record of the crowd and says how many. A record is an array of
