@@ -57,6 +57,7 @@ func (c *checker) route(path string, r *Route) {
 	}
 	c.routeTimers(path, r)
 	c.failover(path, r)
+	c.rescue(under(path, "rescue"), r)
 	c.probe(under(path, "probe"), r.Probe)
 }
 
@@ -66,6 +67,9 @@ func (c *checker) builtin(path string, r *Route) {
 		if _, err := testline.Parse(r.Line); err != nil {
 			c.mistake(under(path, "line"), err.Error(), "name one of them")
 		}
+	}
+	if c.given(under(path, "rescue")) {
+		c.mistake(under(path, "rescue"), "a builtin route has no gateways that could fail", "remove it")
 	}
 	if len(r.Gateways) > 0 {
 		c.mistake(under(path, "gateways"), "a builtin route answers itself", "remove the gateways or the builtin")
@@ -102,6 +106,30 @@ func (c *checker) failover(path string, r *Route) {
 		seen[code] = true
 	}
 	c.enum(under(path, "failover_after_progress"), r.FailoverAfterProgress, "", "announcement")
+}
+
+// letGo are the finals that may mean that the losing carrier has let go of a number.
+var letGo = []int{404, 410, 480, 604}
+
+func (c *checker) rescue(path string, r *Route) {
+	c.rate(under(path, "cps"), r.Rescue.CPS)
+	c.between(under(path, "burst"), r.Rescue.Burst, 0, 100000)
+	if c.given(path) && r.Rescue.CPS == 0 {
+		c.mistake(path, "allows no call at all", "write how many calls a second it may take, such as cps: 5, or remove it")
+	}
+	for i, code := range r.Rescue.On {
+		switch p := at(under(path, "on"), i); {
+		case r.Authority == "legacy" && !slices.Contains(letGo, code):
+			c.mistake(p, fmt.Sprintf("%d does not say that the losing carrier has let go of a number", code), "list some of 404, 410, 480 and 604")
+		case r.Authority == "speakops" && code != 408 && code/100 != 5:
+			c.mistake(p, fmt.Sprintf("%d does not say that SpeakOps is down", code), "list 408 and codes from 500 to 599")
+		case slices.Contains(r.Rescue.On[:i], code):
+			c.mistake(p, fmt.Sprintf("%d is listed twice", code), "list it once")
+		}
+	}
+	if r.Rescue.On != nil && len(r.Rescue.On) == 0 {
+		c.mistake(under(path, "on"), "no final at all", "list some, or remove it for the usual ones")
+	}
 }
 
 func (c *checker) probe(path string, p Probe) {

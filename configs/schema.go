@@ -111,7 +111,31 @@ type Route struct {
 	FailoverBudget        time.Duration `yaml:"failover_budget"`
 	FailoverOn            []int         `yaml:"failover_on"`
 	FailoverAfterProgress string        `yaml:"failover_after_progress"` // "" or announcement
+	Rescue                Rescue        `yaml:"rescue"`
 	Probe                 Probe         `yaml:"probe"`
+}
+
+// Rescue lets calls go to the other authority's route when every gateway of
+// this one has failed, where the port allows it: from legacy while the number
+// is about to be ported (the losing carrier let go too soon), from speakops
+// once it was (SpeakOps is down, and the losing carrier still answers).
+type Rescue struct {
+	CPS   float64 `yaml:"cps"`   // calls a second at one edge; 0 is no rescue at all
+	Burst int     `yaml:"burst"` // at once; 0 is cps rounded up
+	On    []int   `yaml:"on"`    // the finals that count; nil: see Route.RescueOn
+}
+
+// RescueOn are the finals that every gateway of a route must have given before
+// the other authority is asked. A losing carrier that serves the number no more
+// says so; SpeakOps is down when it says so, or nothing.
+func (r *Route) RescueOn() []int {
+	switch {
+	case r.Rescue.On != nil:
+		return r.Rescue.On
+	case r.Authority == "legacy":
+		return []int{404, 410, 604}
+	}
+	return []int{408, 500, 502, 503, 504}
 }
 
 // Gateway is one next hop of a route.

@@ -269,6 +269,8 @@ func rescue(call *Call, number Brief, c *claim, route *Route) Because {
 		return ""
 	case route.Authority == Legacy && trait.rescue && !c.comes:
 		return RescueEarlyDisconnect
+	case call.Looped:
+		return "" // the losing carrier, if asked again, would bring it back again
 	case route.Authority == SpeakOps && (trait.back || c.because == Cut && !trait.comes):
 		return FallbackAfterCut
 	}

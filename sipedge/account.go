@@ -31,8 +31,11 @@ type CallLine struct {
 
 // because is the one word for why this call went the way it did.
 func (inv *invite) because() routing.Because {
-	if inv.refused != "" {
+	switch {
+	case inv.refused != "":
 		return inv.refused
+	case inv.crossed && inv.decision.RescueBecause != "":
+		return inv.decision.RescueBecause
 	}
 	return inv.decision.Because
 }
@@ -58,7 +61,7 @@ func (e *Edge) recordDecision(s *shard, inv *invite) {
 		answer = inv.final()
 		outcome = inv.outcomeWord()
 	}
-	s.showDecision(inv, because, outcome, answer.Code)
+	s.showDecision(inv.id, d, because, outcome, answer.Code)
 	inv.trunk.stats.Decided(because)
 	if outcome != "" {
 		inv.trunk.stats.Refused(outcome)
@@ -162,7 +165,7 @@ func (e *Edge) callFailed(s *shard, inv *invite, ending call.Ending, a profile.A
 	c := records.CDR{
 		Call: inv.id, SIPCallID: m.CallID, Trunk: inv.trunk.id, Source: inv.source,
 		PublicNumber: inv.asked.To, Caller: inv.asked.From,
-		RoutingAuthority: inv.decision.Authority, PortingState: inv.decision.PortingState,
+		RoutingAuthority: inv.authority(), PortingState: inv.decision.PortingState,
 		Because: inv.because(), Revision: inv.decision.Revision, Interval: inv.at,
 		Outcome: inv.outcomeWord(), Code: inv.code, Cause: a.Cause,
 		Invited: inv.arrived, Ringing: inv.rang, Ended: e.wall(now), HungUpBy: failedBy(ending),
@@ -263,7 +266,7 @@ func (e *Edge) endElsewhere(s *shard, p *passage, m *message.Message, alone *anc
 	c := records.CDR{
 		Call: t.Call, SIPCallID: m.CallID, RoutingAuthority: routing.RoutingAuthority(t.Authority), Revision: t.Revision,
 		Outcome: "answered", Code: 200, Ended: e.wall(now), HungUpBy: side, Cause: 16, Media: told,
-		PublicNumber: e164.Number(t.Number), ByToken: true,
+		PublicNumber: e164.Number(t.Number), ByToken: true, Because: exceptionOf(t),
 	}
 	if t.Answered != 0 {
 		c.Answered = time.Unix(int64(t.Answered), 0)

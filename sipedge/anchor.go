@@ -126,16 +126,38 @@ func (s *shard) anchorInvite(inv *invite, ev call.Event) call.Event {
 	if s.edge.relay == nil || !anchored(inv.trunk, inv.route) || inv.media != nil || len(inv.hops) == 0 {
 		return ev
 	}
-	a, err := s.newAnchor(inv.id, inv.trunk, inv.source.Addr(), inv.hops[0].target.Addr.Addr())
-	if err == nil {
-		inv.media = a
-		_, err = s.offerBody(a, quality.Caller, s.original(inv), false)
+	if err := s.anchorTo(inv, inv.hops[0].target.Addr.Addr()); err != nil {
+		s.refuseMedia(inv, err)
+		return call.Event{Kind: call.Refuse}
 	}
-	if err == nil {
-		return ev
+	return ev
+}
+
+// anchorTo reserves ports towards the caller and the gateway, and sees whether
+// the offer can be carried.
+func (s *shard) anchorTo(inv *invite, callee netip.Addr) (err error) {
+	if inv.media, err = s.newAnchor(inv.id, inv.trunk, inv.source.Addr(), callee); err == nil {
+		_, err = s.offerBody(inv.media, quality.Caller, s.original(inv), false)
 	}
-	s.refuseMedia(inv, err)
-	return call.Event{Kind: call.Refuse}
+	return err
+}
+
+// anchorAnew makes a call's media what its new route wants; towards the gateway
+// itself it is made ready by newTarget.
+func (s *shard) anchorAnew(inv *invite, callee netip.Addr) error {
+	switch wants := s.edge.relay != nil && anchored(inv.trunk, inv.route); {
+	case wants && inv.media == nil:
+		err := s.anchorTo(inv, callee)
+		if err != nil {
+			s.closeMedia(inv.media)
+			inv.media = nil
+		}
+		return err
+	case !wants:
+		s.closeMedia(inv.media)
+		inv.media = nil
+	}
+	return nil
 }
 
 // newTarget prepares a call's media for the next gateway: what the last one has

@@ -31,8 +31,9 @@ func (s *shard) attempt(inv *invite, ef call.Effect, now call.Instant) {
 	}
 	m := s.original(inv)
 	l.hop, l.addr = p.hop, p.target.Addr
-	if d := &inv.decision; l.hop.route.Authority != d.Authority && d.RescueBecause == "" {
-		s.edge.meter.misrouted.Add(1) // watched because it cannot be
+	inv.route = l.hop.route
+	if inv.route.Authority != inv.decision.Authority {
+		s.cross(inv)
 	}
 	s.openLeg(inv, l)
 	if s.wantsTCP(inv, &p.target, now) {
@@ -100,8 +101,8 @@ func (s *shard) sealLeg(inv *invite, m *message.Message, l *leg, out int, now ca
 	w := inv.world
 	t := token.Token{
 		Direction: token.ToCaller,
-		Call:      inv.id, Edge: w.edgeHash, Trunk: inv.trunk.hash, Route: inv.route.hash,
-		Authority: uint8(inv.decision.Authority), Revision: inv.decision.Revision, Number: uint64(inv.decision.PublicNumber),
+		Call:      inv.id, Edge: w.edgeHash, Trunk: inv.trunk.hash, Route: l.hop.route.hash,
+		Authority: uint8(l.hop.route.Authority), Flags: inv.exception(l), Revision: inv.decision.Revision, Number: uint64(inv.decision.PublicNumber),
 		In: w.listeners[inv.flow.Listener].hash, Out: w.listeners[out].hash,
 		Hop: inv.source, HopProto: uint8(inv.flow.Proto),
 		Expires: uint32(s.edge.wall(now).Add(w.maxDuration + time.Hour).Unix()),
@@ -274,15 +275,18 @@ func (s *shard) cancelLeg(inv *invite, i int) {
 }
 
 // ackLeg ACKs a non-2xx final of a leg; a repeated final gets the same ACK.
-func (s *shard) ackLeg(inv *invite, i int, m *message.Message, now call.Instant) {
-	l := &inv.legs[i]
+// The word of one that was given up already changes nothing.
+func (s *shard) ackLeg(inv *invite, ef call.Effect, m *message.Message, now call.Instant) {
+	l := &inv.legs[ef.Branch]
 	if len(l.ack) == 0 && m != nil {
 		if err := s.spare.Parse(l.sent); err != nil {
 			return
 		}
 		s.out = s.spare.AppendAck(s.out[:0], m.Value(message.KTo))
 		l.ack = bytes.Clone(s.out) // a quarter of a buffer, kept for timer D
-		l.code, l.took = m.Status, time.Duration(now-l.began)
+		if ef.Code != 0 {
+			l.code, l.took = ef.Code, time.Duration(now-l.began)
+		}
 		if l.why = ""; s.tape != nil {
 			l.why = saysWhy(m)
 		}

@@ -60,7 +60,7 @@ func (e *Edge) compile(c *configs.Edge, before *world) (*world, error) {
 	if err := w.addTrunks(c, profiles, before, e); err != nil {
 		return nil, err
 	}
-	list, err := w.addRoutes(c, e)
+	list, err := w.addRoutes(c, before, e)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +209,20 @@ func (w *world) trunk(hash uint32) *trunk {
 	return w.trunkByHash[hash]
 }
 
-func (w *world) addRoutes(c *configs.Edge, e *Edge) (list []gateway.Gateway, err error) {
+// keepRescues carries what a route has spent of its rescues over a reload.
+func keepRescues(before *world, r configs.Route) *ratelimit.Bucket {
+	if r.Rescue.CPS == 0 {
+		return nil
+	}
+	if before != nil {
+		if old := before.routes[routing.RouteID(r.ID)]; old != nil && old.rescues != nil {
+			return old.rescues
+		}
+	}
+	return ratelimit.NewBucket(r.Rescue.CPS, r.Rescue.Burst, time.Now())
+}
+
+func (w *world) addRoutes(c *configs.Edge, before *world, e *Edge) (list []gateway.Gateway, err error) {
 	for _, r := range c.Routes {
 		one := &route{
 			hash: token.ID(r.ID), listener: w.listenerByName(r.Listener), media: r.Media,
@@ -217,11 +230,13 @@ func (w *world) addRoutes(c *configs.Edge, e *Edge) (list []gateway.Gateway, err
 				NoAnswer: r.NoAnswer, Progress: r.Progress, Ring: r.RingTimeout, Budget: r.FailoverBudget,
 				Setup: c.Limits.SetupDeadline, FailoverOn: call.NewCodes(r.FailoverOn...),
 				AfterAnnouncement: r.FailoverAfterProgress == "announcement",
+				RescueOn:          call.NewCodes(r.RescueOn()...), RescueSilent: r.Authority == "speakops",
 			},
 		}
 		one.reaping = one.rules
 		one.reaping.ReapLate = true
-		one.ID, one.Builtin = routing.RouteID(r.ID), r.Builtin
+		one.ID, one.Builtin, one.Rescue = routing.RouteID(r.ID), r.Builtin, r.Rescue.CPS > 0
+		one.rescues = keepRescues(before, r)
 		if err := one.Authority.UnmarshalText([]byte(r.Authority)); err != nil {
 			return nil, fmt.Errorf("route %s: %w", r.ID, err)
 		}

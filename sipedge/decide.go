@@ -2,6 +2,7 @@ package sipedge
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/speakops/sipedge/routing"
@@ -11,7 +12,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/transport"
 )
 
-// maxTargets bounds the addresses one call may try.
+// maxTargets bounds the addresses one call may try, and those of a rescue beside.
 const maxTargets = 16
 
 // Reasons of the edge's own, beside those of routing.
@@ -113,10 +114,10 @@ func (s *shard) targeted(inv *invite, now call.Instant) call.Event {
 		return s.toTestLine(inv)
 	}
 	d := &inv.decision
-	known := s.addRoute(inv, inv.route, &d.Order)
+	known := s.addRoute(inv, inv.route, &d.Order, maxTargets)
 	if d.Rescue != nil && d.RescueBecause == routing.PSAP {
 		// An emergency service that calls back may reach either side (RFC 7090).
-		known = s.addRoute(inv, inv.world.routes[d.Rescue.ID], &d.RescueOrder) && known
+		known = s.addRoute(inv, inv.world.routes[d.Rescue.ID], &d.RescueOrder, maxTargets) && known
 	}
 	if !known && !inv.resolved {
 		inv.resolved = true
@@ -124,11 +125,12 @@ func (s *shard) targeted(inv *invite, now call.Instant) call.Event {
 		s.note("wait for the address of a gateway of route ", string(inv.route.ID))
 		return call.Event{Kind: call.Wait, At: now + call.Instant(1100*time.Millisecond)}
 	}
-	return call.Event{Kind: call.Carry, Targets: inv.targets, Rules: inv.rules()}
+	return call.Event{Kind: call.Carry, Targets: inv.targets, Rules: inv.rules(), Rescue: d.Rescue != nil && d.RescueBecause != routing.PSAP}
 }
 
-// addRoute adds the addresses of a route's gateways; false when some are not known yet.
-func (s *shard) addRoute(inv *invite, r *route, o *routing.Order) bool {
+// addRoute adds the addresses of a route's gateways, as long as the call has not
+// most of them; false when some are not known yet.
+func (s *shard) addRoute(inv *invite, r *route, o *routing.Order, most int) bool {
 	known := true
 	for _, at := range o.At[:o.N] {
 		if int(at) >= len(r.hops) {
@@ -138,7 +140,7 @@ func (s *shard) addRoute(inv *invite, r *route, o *routing.Order) bool {
 		addrs, ready := inv.world.set.Targets(h.index, s.targets[:0])
 		s.targets = addrs[:0]
 		known = known && ready
-		inv.addTargets(h, addrs)
+		inv.addTargets(h, addrs, most)
 	}
 	return known
 }
@@ -151,9 +153,9 @@ func (inv *invite) rules() *call.Rules {
 	return &inv.route.rules
 }
 
-func (inv *invite) addTargets(h *hop, addrs []gateway.Target) {
+func (inv *invite) addTargets(h *hop, addrs []gateway.Target, most int) {
 	for _, t := range addrs {
-		if len(inv.targets) == maxTargets || inv.sips && t.Proto != transport.TLS {
+		if len(inv.targets) == most || inv.sips && t.Proto != transport.TLS {
 			continue // sips asks for TLS on every hop (RFC 5630 section 3)
 		}
 		inv.targets = append(inv.targets, call.Target{Gateway: h.index, Reliable: t.Proto != transport.UDP})
@@ -163,9 +165,12 @@ func (inv *invite) addTargets(h *hop, addrs []gateway.Target) {
 
 // resolve looks the names of the call's route up and lets it be decided again.
 func (s *shard) resolve(inv *invite) {
-	route, w := inv.route, inv.world
+	w, hops := inv.world, inv.route.hops
+	if r := inv.decision.Rescue; r != nil {
+		hops = slices.Concat(hops, w.routes[r.ID].hops)
+	}
 	s.aside(inv, time.Second, func(ctx context.Context) {
-		for _, h := range route.hops {
+		for _, h := range hops {
 			w.set.Resolve(ctx, h.index)
 		}
 	})

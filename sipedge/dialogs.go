@@ -88,8 +88,8 @@ func (s *shard) dialogRecord(inv *invite, l *leg, m *message.Message, now call.I
 	wall := s.edge.wall(now)
 	r := records.Dialog{
 		Call: inv.id, SIPCallID: m.CallID,
-		Trunk: inv.trunk.id, Route: inv.route.ID, Gateway: l.hop.id,
-		Authority: d.Authority, PortingState: d.PortingState, Because: d.Because, Revision: d.Revision,
+		Trunk: inv.trunk.id, Route: l.hop.route.ID, Gateway: l.hop.id,
+		Authority: l.hop.route.Authority, PortingState: d.PortingState, Because: inv.because(), Revision: d.Revision,
 		PublicNumber: d.PublicNumber, CallerNumber: inv.asked.From,
 		From: m.Value(message.KFrom), To: m.Value(message.KTo),
 		Invited: inv.arrived, Ringing: inv.rang, Answered: wall, Expires: wall.Add(w.maxDuration),

@@ -407,6 +407,11 @@ func (e *Edge) Reload(c *configs.Edge) error {
 	for i, t := range c.Trunks {
 		w.trunks[i].limits.Set(trunkLimits(t), time.Now())
 	}
+	for _, r := range c.Routes {
+		if rescues := w.routes[routing.RouteID(r.ID)].rescues; rescues != nil {
+			rescues.Set(r.Rescue.CPS, r.Rescue.Burst)
+		}
+	}
 	e.gateways.Install(w.set)
 	e.world.Store(w)
 	return nil

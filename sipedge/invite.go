@@ -42,13 +42,14 @@ type invite struct {
 	decision  routing.Decision
 	outcome   profile.Outcome // of a refusal of ours
 	refused   routing.Because // why, where the decision does not say
-	route     *route
+	route     *route          // of the last attempt: the decision's, but for an exception
 	at        routing.Interval
 	arrived   time.Time
 	rang      time.Time
 	code      int // the final response sent upstream
 	sips      bool
 	emergency bool
+	crossed   bool         // an exception took it to the other side
 	resolved  bool         // names were waited for once
 	tcpUntil  call.Instant // a leg tried over TCP for its size goes over UDP now, unless it is connected
 	sought    bool         // the store was asked for its number, once
@@ -239,6 +240,8 @@ func (s *shard) grant(inv *invite, ef call.Effect, m *message.Message, now call.
 	switch ef.Kind {
 	case call.Decide:
 		s.then(s.decide(inv, now))
+	case call.Rescue:
+		s.then(s.rescue(inv, now))
 	case call.Attempt:
 		s.attempt(inv, ef, now)
 	case call.Repeat:
@@ -249,7 +252,7 @@ func (s *shard) grant(inv *invite, ef call.Effect, m *message.Message, now call.
 	case call.SendCancel, call.RepeatCancel:
 		s.cancelLeg(inv, ef.Branch)
 	case call.SendAck:
-		s.ackLeg(inv, ef.Branch, m, now)
+		s.ackLeg(inv, ef, m, now)
 	case call.Relay:
 		s.relay(inv, ef, m, now)
 	case call.Keep:

@@ -37,6 +37,7 @@ func Words() observe.Words {
 		Outcomes: append(profile.OutcomeNames(), append(refusalWords, string(becausePanic))...),
 		Results:  []string{resultAnswered, resultSilent, resultStalled, resultUnreachable, resultFailed, resultRejected, resultRang},
 		Panics:   []string{"shard", "admin", "media"},
+		Rescues:  rescueResults,
 	}
 }
 

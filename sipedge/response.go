@@ -70,8 +70,8 @@ func (s *shard) relay(inv *invite, ef call.Effect, m *message.Message, now call.
 	}
 	t := token.Token{
 		Direction: token.ToCallee,
-		Call:      inv.id, Edge: inv.world.edgeHash, Trunk: inv.trunk.hash, Route: inv.route.hash,
-		Authority: uint8(inv.decision.Authority), Revision: inv.decision.Revision, Number: uint64(inv.decision.PublicNumber),
+		Call:      inv.id, Edge: inv.world.edgeHash, Trunk: inv.trunk.hash, Route: l.hop.route.hash,
+		Authority: uint8(l.hop.route.Authority), Flags: inv.exception(l), Revision: inv.decision.Revision, Number: uint64(inv.decision.PublicNumber),
 		In: inv.world.listeners[inv.flow.Listener].hash, Out: inv.world.listeners[l.flow.Listener].hash,
 		Hop: l.flow.Peer, HopProto: uint8(l.flow.Proto),
 		Expires: uint32(wall.Add(inv.world.maxDuration + time.Hour).Unix()),

@@ -182,11 +182,10 @@ func (s *shard) opened(inv *invite, m *message.Message) {
 }
 
 // showDecision puts the decision between the arrows.
-func (s *shard) showDecision(inv *invite, because routing.Because, outcome string, code int) {
+func (s *shard) showDecision(id callID, d *routing.Decision, because routing.Because, outcome string, code int) {
 	if s.tape == nil {
 		return
 	}
-	d := &inv.decision
 	one := ladder.Decided{
 		At: time.Duration(s.at), To: d.PublicNumber, Kind: d.Kind.String(), Authority: d.Authority.String(), PortingState: d.PortingState.String(),
 		Because: string(because), Revision: d.Revision,
@@ -217,7 +216,7 @@ func (s *shard) showDecision(inv *invite, because routing.Because, outcome strin
 	}
 	b = append(append(b, " because="...), one.Because...)
 	s.text = b
-	s.tape.Decided(inv.id, &one, b)
+	s.tape.Decided(id, &one, b)
 }
 
 // showAnswer notes that a call was answered.

@@ -16,7 +16,7 @@ func (s *shard) tell(lines []byte, inv *invite, l *leg) []byte {
 	}
 	authority, d := routing.AuthorityNone, &inv.decision
 	if inv.route != nil && len(inv.hops) > 0 {
-		authority = d.Authority
+		authority = inv.authority()
 	}
 	lines = append(append(lines, profile.DecisionHeader+": "...), authority.String()...)
 	lines = append(append(lines, ";because="...), inv.because()...)

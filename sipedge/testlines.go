@@ -93,9 +93,15 @@ func (s *shard) toTestLine(inv *invite) call.Event {
 		inv.outcome, inv.refused = profile.NumberLimit, becauseLinesFull
 		return call.Event{Kind: call.Refuse}
 	}
-	inv.targets = append(inv.targets[:0], call.Target{Reliable: true})
-	inv.hops = append(inv.hops[:0], plan{inv.route.line, gateway.Target{Proto: transport.Inside}})
+	inv.targets, inv.hops = inv.targets[:0], inv.hops[:0]
+	inv.addLine()
 	return call.Event{Kind: call.Carry, Targets: inv.targets, Rules: inv.rules()}
+}
+
+// addLine adds the test line of the call's route to what it tries.
+func (inv *invite) addLine() {
+	inv.targets = append(inv.targets, call.Target{Reliable: true})
+	inv.hops = append(inv.hops, plan{inv.route.line, gateway.Target{Proto: transport.Inside}})
 }
 
 // serveLines empties the inbox; what the lines say may fill it again.

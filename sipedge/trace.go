@@ -78,7 +78,7 @@ func (s *shard) finished(inv *invite, ending call.Ending, now call.Instant) {
 	c := &s.span
 	*c = spans.Call{
 		Context: inv.trace.context, Parent: inv.trace.parent, Call: inv.id, Trunk: string(inv.trunk.id), Decision: d.Kind.String(),
-		Authority: d.Authority.String(), PortingState: d.PortingState.String(), Because: string(inv.because()), Outcome: resultAnswered,
+		Authority: inv.authority().String(), PortingState: d.PortingState.String(), Because: string(inv.because()), Outcome: resultAnswered,
 		PublicNumber: inv.asked.To, Caller: inv.asked.From, Revision: d.Revision, Code: inv.code, Failed: failed,
 		Begun: inv.arrived, Rang: inv.rang, Ended: e.wall(now), SIPCallID: string(s.callIDOf(inv)),
 	}

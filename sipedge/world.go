@@ -110,9 +110,10 @@ type route struct {
 	routing.Route
 	hash     uint32
 	rules    call.Rules
-	reaping  call.Rules // the same, for trunks whose profile has late answers ended
-	listener int        // -1: by protocol
-	media    string     // anchor, direct, or "" as the trunk says
+	rescues  *ratelimit.Bucket // of calls it lets go to the other side; nil: none
+	reaping  call.Rules        // the same, for trunks whose profile has late answers ended
+	listener int               // -1: by protocol
+	media    string            // anchor, direct, or "" as the trunk says
 	hops     []*hop
 	line     *hop          // of a route that answers itself, nil for gateways
 	lineIs   testline.Line // what answers numbers that lead there

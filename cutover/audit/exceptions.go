@@ -155,7 +155,7 @@ var early = []string{"foc_confirmed", "armed", "jeopardy", "conflict", "released
 // the exception is for, on the side of the cut that it is for.
 func rescued(a *Auditor, d *Decision) (string, bool) {
 	c := a.ended[d.Call]
-	if c == nil {
+	if c == nil || c.ByToken {
 		return "", false
 	}
 	return rescue(a, d, c, d.Because), true
@@ -177,19 +177,19 @@ func rescue(a *Auditor, d *Decision, c *CDR, because string) string {
 	if holder == routing.Legacy && !slices.Contains(early, d.State) {
 		return "its port stood at " + d.State
 	}
-	tried := 0
+	tried := map[string]bool{}
 	for _, at := range c.Attempts {
 		if !slices.Contains(d.Gateways, at.Gateway) {
 			continue
 		}
-		tried++
+		tried[at.Gateway] = true
 		gone := slices.Contains(letGo, at.Code)
 		down := at.Code == 0 || at.Code == 408 || at.Code >= 500 && at.Code < 600
 		if holder == routing.Legacy && !gone || holder == routing.SpeakOps && !down {
 			return "gateway " + at.Gateway + " of " + holder.String() + " did not fail in that way (" + at.Result + ")"
 		}
 	}
-	if tried < len(d.Gateways) {
+	if len(tried) < len(d.Gateways) {
 		return "not every gateway of " + holder.String() + " was asked first"
 	}
 	return ""
@@ -205,6 +205,10 @@ func (a *Auditor) carriedAsDecided(d *Decision, c *CDR) {
 			return // founded has checked it
 		}
 		a.totals.Exceptions[c.Because]++
+		if c.ByToken { // it knows of no attempts
+			a.unproved("calls by " + c.Because + " of which only another edge has a record")
+			return
+		}
 		if wrong := rescue(a, d, c, c.Because); wrong != "" {
 			a.found("exception_unfounded", where, "call %s to %s ended at %s as %s, but %s", d.Call, d.Number, c.Authority, c.Because, wrong)
 		}

@@ -13,6 +13,7 @@ var unseen = map[string]string{
 	"TestAnchoredCallOutlivesARestart":          "the memory of the last run is gone",
 	"TestAnotherEdgeAnchorsWithTheNextOffer":    "the memory of the edge that was there before is gone",
 	"TestDrainLetsAnchoredCallsFinish":          "the memory of the last run is gone",
+	"TestAnotherEdgeEndsARescue":                "the memory of the edge that was there before is gone",
 	"TestAnotherEdgeTakesTheBye":                "the memory of the edge that was there before is gone",
 	"TestRestartAndTheInviteAgain":              "the memory of the last run is gone",
 	"TestRestartMidDialog":                      "the memory of the last run is gone",
@@ -95,7 +96,7 @@ func (h *H) noted(want ...string) {
 	l, _ := h.Ladders.Find(calls[0].Call)
 	var got []string
 	for _, s := range l.Steps {
-		if strings.Contains(s.Note, "audio") || strings.Contains(s.Note, "media") {
+		if strings.Contains(s.Note, "audio") || strings.Contains(s.Note, "media") || strings.Contains(s.Note, "rescue") {
 			got = append(got, s.Note)
 		}
 	}

@@ -14,3 +14,7 @@ default speakops speakops-main
 number +12025550146 porting_state=armed routing_authority=legacy customer_assignment=acme
 10:00:00 +-0.5ms looped -> route speakops via=s1,s2 because=loop_guard
 10:00:00 +-0.5ms looped psap -> route speakops via=s1,s2 because=loop_guard
+# A fallback that comes back is not sent there again.
+number +12025550147 porting_state=activating routing_authority=speakops
+10:00:00 +-0.5ms -> route speakops via=s1,s2 because=port_active rescue=fallback_after_cut:l1,l2
+10:00:00 +-0.5ms looped -> route speakops via=s1,s2 because=port_active

@@ -201,7 +201,8 @@ func (c *Call) timeout(i int, now Instant, out []Effect) []Effect {
 	case !c.rules.InDialog && c.rules.Progress > 0 && now < c.began.plus(TimerC):
 		// Only 100 so far. Another gateway may be quicker; with none left,
 		// waiting serves the caller better than giving up.
-		if next := c.nextGateway(i); next < len(c.targets) && c.mayFailOver(0, now) {
+		if next := c.nextGateway(i); next < len(c.targets) && c.mayGoOn(0, now) {
+			c.judge(0)
 			out = c.abandon(i, now, out)
 			c.next = next
 			return c.attempt(now, out)
@@ -225,16 +226,23 @@ func (c *Call) nextGateway(i int) int {
 	return next
 }
 
-// mayFailOver says whether another gateway may be tried after a final with this
-// code, or after silence (0).
-func (c *Call) mayFailOver(code int, now Instant) bool {
-	if c.state != Proceeding || c.canceled || c.ending != Open || c.next >= len(c.targets) {
+// judge gives the rescue up when a gateway failed in another way than it is for.
+func (c *Call) judge(code int) {
+	c.rescue = c.rescue && (code == 0 && c.rules.RescueSilent || c.rules.RescueOn.Has(code))
+}
+
+// mayGoOn says whether somebody else may be asked after a final with this code,
+// or after silence (0).
+func (c *Call) mayGoOn(code int, now Instant) bool {
+	if c.state != Proceeding || c.canceled || c.ending != Open {
 		return false
 	}
 	if c.rules.Budget > 0 && now > c.first.plus(c.rules.Budget) {
 		return false
 	}
 	switch {
+	case c.rescue && !c.alerted:
+		return true // a rescue wants to have heard every gateway
 	case code == 486 || code == 487 || code >= 600:
 		return false // the callee has spoken
 	case code != 0 && !c.rules.FailoverOn.Has(code):

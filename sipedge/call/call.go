@@ -42,6 +42,8 @@ type Rules struct {
 	Setup    time.Duration // the final response leaves no later than this after the INVITE
 
 	FailoverOn        Codes // finals of a gateway that try the next one
+	RescueOn          Codes // finals that a rescue is for: such a gateway failed as the exception says
+	RescueSilent      bool  // a gateway that cannot be reached, or says nothing, failed so too
 	AfterAnnouncement bool  // failover although a 183 was relayed, when nothing rang and the final is 404, 410 or 5xx
 	ReapLate          bool  // a 2xx of a second gateway is ACKed and BYEd instead of forwarded
 	InDialog          bool  // a re-INVITE: one target, and its final is the final
@@ -88,10 +90,12 @@ type Call struct {
 	ending   Ending
 	reliable bool // the caller's transport
 	canceled bool
+	rescue   bool // the other side may be asked, if every gateway fails as Rules.RescueOn has it
 	alerted  bool // an 18x was relayed
 	rang     bool // a 180 was relayed, or anything but an announcement
 	rested   bool
 	next     int // the first target not tried yet
+	own      int // targets before it are those that a rescue has given up, 0 without one
 	winner   int // the branch whose 2xx was forwarded, or -1
 	kept     int // code of the response kept as the best, 0 for none
 

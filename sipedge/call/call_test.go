@@ -219,6 +219,91 @@ var conversations = []struct {
 		{32 * sec, tick, "finish canceled"},
 		{32 * sec, got(0, 200), "relay 0 200"},
 	}},
+	{"the other side takes over when every gateway let go", false, 0, []line{
+		{0, rescued(letGo(), 0, 0, 1), "try 0"},
+		{0, got(0, 404), "ack 0, keep 404, try 2"}, // 404 speaks of the gateway
+		{0, got(1, 604), "ack 1, keep 604, rescue"},
+		{0, carry(usual(), 0, 0, 1, 5), "try 3"},
+		{0, got(2, 100), ""},
+		{sec, got(2, 180), "relay 2 180"},
+		{2 * sec, got(2, 200), "relay 2 200"},
+	}},
+	{"one gateway that failed otherwise is enough against it", false, 0, []line{
+		{0, rescued(letGo(), 0, 1), "try 0"},
+		{0, got(0, 503), "ack 0, keep 503, try 1"},
+		{0, got(1, 404), "ack 1, keep 404, finish rejected 404"},
+	}},
+	{"and so is the callee's own word", false, 0, []line{
+		{0, rescued(letGo(), 0, 1), "try 0"},
+		{0, got(0, 404), "ack 0, keep 404, try 1"},
+		{0, got(1, 486), "ack 1, keep 486, finish rejected 486"},
+	}},
+	{"silence is no letting go", false, 0, []line{
+		{0, rescued(letGo(), 0), "try 0"},
+		{500 * ms, tick, "repeat 0"},
+		{1500 * ms, tick, "repeat 0"},
+		{2 * sec, tick, "finish failed"},
+	}},
+	{"a side that is down", false, 0, []line{
+		{0, rescued(down(), 0, 1), "try 0"},
+		{0, broken(0), "try 1"},
+		{500 * ms, tick, "repeat 1"},
+		{1500 * ms, tick, "repeat 1"},
+		{2 * sec, tick, "rescue"},
+		{2 * sec, carry(usual(), 0, 1, 5), "try 2"},
+		{2050 * ms, got(2, 100), ""},
+		{2100 * ms, got(1, 100), "cancel 1"},
+		{2200 * ms, got(1, 200), "reap 1"}, // the call is the other side's by now
+		{3 * sec, got(2, 486), "ack 2, keep 486, finish rejected 486"},
+	}},
+	{"after a rescue only the other side's word counts", false, 0, []line{
+		{0, rescued(letGo(), 0), "try 0"},
+		{0, got(0, 604), "ack 0, keep 604, rescue"},
+		{0, carry(usual(), 0, 5), "try 1"},
+		{0, broken(1), "finish failed"},
+	}},
+	{"a rescue that is not to be had", false, 0, []line{
+		{0, rescued(letGo(), 0), "try 0"},
+		{0, got(0, 404), "ack 0, keep 404, rescue"},
+		{0, forgo, "finish rejected 404"},
+	}},
+	{"nobody to take over", false, 0, []line{
+		{0, rescued(down(), 0), "try 0"},
+		{0, broken(0), "rescue"},
+		{0, carry(usual(), 0), "finish failed"},
+	}},
+	{"no rescue of a rescue", false, 0, []line{
+		{0, rescued(down(), 0), "try 0"},
+		{0, broken(0), "rescue"},
+		{0, carry(letGo(), 0, 5), "try 1"},
+		{0, got(1, 404), "ack 1, keep 404, finish rejected 404"},
+	}},
+	{"no rescue once it rang", false, 0, []line{
+		{0, rescued(down(), 0), "try 0"},
+		{0, got(0, 180), "relay 0 180"},
+		{0, got(0, 503), "ack 0, keep 503, finish rejected 503"},
+	}},
+	{"an intercept announcement may be followed by a rescue", false, 0, []line{
+		{0, rescued(with(func(r *Rules) { r.RescueOn, r.AfterAnnouncement = NewCodes(404), true }), 0), "try 0"},
+		{0, got(0, 183), "relay 0 183"},
+		{3 * sec, got(0, 404), "ack 0, keep 404, rescue"},
+	}},
+	{"no rescue after CANCEL", false, 0, []line{
+		{0, rescued(letGo(), 0), "try 0"},
+		{0, got(0, 100), ""},
+		{0, cancel, "cancel 0"},
+		{0, got(0, 404), "ack 0, finish canceled"},
+	}},
+	{"no rescue beyond the budget", false, 0, []line{
+		{0, rescued(letGo(), 0), "try 0"},
+		{0, got(0, 100), ""},
+		{9 * sec, got(0, 404), "ack 0, keep 404, finish rejected 404"},
+	}},
+	{"a gateway that said 100 is waited for, not rescued", false, 0, []line{
+		{0, rescued(down(), 0), "try 0"},
+		{0, got(0, 100), ""},
+		{10 * sec, got(0, 503), "ack 0, keep 503, finish rejected 503"},
+	}},
 	{"no address", false, 0, []line{{0, carry(usual()), "finish failed"}}},
 }
 

@@ -7,7 +7,7 @@ type EventKind uint8
 
 const (
 	Tick           EventKind = iota // Next has come
-	Carry                           // the decision is a route: Targets, Rules
+	Carry                           // the decision is a route: Targets, Rules, Rescue
 	Wait                            // the decision is to hold until At
 	Refuse                          // the decision is a refusal
 	Again                           // the INVITE was retransmitted
@@ -16,6 +16,7 @@ const (
 	Response                        // Branch answered the INVITE with Code
 	CancelResponse                  // Branch answered our CANCEL
 	Broken                          // Branch cannot be reached: a transport error
+	Forgo                           // there is no rescue: what the gateways said stands
 )
 
 // Event is one thing that happened to a Call or an Exchange.
@@ -24,8 +25,9 @@ type Event struct {
 	Branch  int
 	Code    int
 	At      Instant
-	Targets []Target // kept by the Call
+	Targets []Target // kept by the Call; of a rescue, behind those it had
 	Rules   *Rules   // kept by the Call
+	Rescue  bool     // of Carry: an exception allows the other side, once every gateway of this one has failed
 }
 
 // EffectKind says what is to be done.
@@ -37,7 +39,7 @@ const (
 	Repeat                         // send Branch's request again
 	SendCancel                     // send the CANCEL of Branch
 	RepeatCancel                   // send it again
-	SendAck                        // ACK the non-2xx of this event on Branch; a repeated one gets the same ACK
+	SendAck                        // ACK the non-2xx of this event on Branch; a repeated one gets the same ACK. Code is 0 when it changes nothing any more
 	Relay                          // forward the response of this event to the caller
 	Keep                           // keep the response of this event: it is the best so far
 	Finish                         // send the final response: Ending says which; Kept means the kept response is it
@@ -46,6 +48,7 @@ const (
 	Rest                           // only retransmissions are left to absorb: shrink
 	Gone                           // nothing is left at all
 	Respond                        // Exchange: a response of our own with Code
+	Rescue                         // every gateway failed as the exception is for: Carry with the other side's targets, or Forgo
 )
 
 // Effect is a wish; the owner of the call grants it.

@@ -19,11 +19,16 @@ type owner struct {
 	finals, answers              int
 	branches                     []outcomeOf
 	gone                         bool
+	asked                        bool // for a rescue
+	own                          int  // branches before it
+	targets                      []Target
+	then                         []Event // answers to what the call has asked for
 }
 
 // outcomeOf is what one branch has seen.
 type outcomeOf struct {
 	began                                                    Instant
+	code                                                     int // its first final, while it was waited for
 	provisional, inTime, final, answered, broken, cancelSent bool
 }
 
@@ -33,6 +38,11 @@ func (o *owner) step(ev Event) {
 	}
 	for _, e := range o.c.Step(ev, o.now, nil) {
 		o.grant(e)
+	}
+	for len(o.then) > 0 {
+		next := o.then[0]
+		o.then = o.then[1:]
+		o.step(next)
 	}
 }
 
@@ -55,6 +65,9 @@ func (o *owner) grant(e Effect) {
 		}
 		o.branches = append(o.branches, outcomeOf{began: o.now})
 	case Relay:
+		if e.Branch < o.own && o.reached() {
+			t.Fatalf("branch %d is relayed, and the call is the other side's", e.Branch)
+		}
 		if e.Code >= 200 {
 			if o.finals > 0 && !o.rules.InDialog {
 				t.Fatalf("a 2xx after a failure")
@@ -92,6 +105,14 @@ func (o *owner) grant(e Effect) {
 		if !o.branches[e.Branch].final {
 			t.Fatalf("an ACK of nothing")
 		}
+	case Rescue:
+		switch {
+		case o.asked || o.canceled || o.finals+o.answers > 0:
+			t.Fatalf("a rescue when it is too late")
+		case o.alerted && !(o.rules.AfterAnnouncement && o.announced):
+			t.Fatalf("a rescue after a relayed 18x")
+		}
+		o.rescue()
 	case Resend:
 		if o.answers > 0 && o.finals == 0 {
 			t.Fatalf("a response of ours repeated after an answer")
@@ -100,6 +121,24 @@ func (o *owner) grant(e Effect) {
 		o.gone = true
 	}
 }
+
+// rescue answers a call that asks for the other side.
+func (o *owner) rescue() {
+	o.asked, o.own = true, len(o.branches)
+	for i, b := range o.branches {
+		if b.code != 0 && !o.rules.RescueOn.Has(b.code) && !b.cancelSent {
+			o.t.Fatalf("a rescue although gateway %d said %d", i, b.code)
+		}
+	}
+	ev := Event{Kind: Forgo}
+	if rapid.Bool().Draw(o.t, "rescued") {
+		ev = Event{Kind: Carry, Rules: &o.rules, Targets: append(o.targets, Target{Gateway: 9}, Target{Gateway: 9}, Target{Gateway: 10})}
+	}
+	o.then = append(o.then, ev)
+}
+
+// reached says whether the other side was asked.
+func (o *owner) reached() bool { return o.asked && len(o.branches) > o.own }
 
 // pass lets time pass, timer by timer. A timer that does not move on is a loop
 // that would burn a core.
@@ -129,6 +168,8 @@ func drawRules(t *rapid.T) Rules {
 		NoAnswer: either("no_answer", 2*time.Second), Progress: either("progress", 4*time.Second),
 		Ring: either("ring", 90*time.Second), Budget: either("budget", 8*time.Second),
 		FailoverOn:        NewCodes(408, 500, 503),
+		RescueOn:          rapid.SampledFrom([]Codes{NewCodes(404), NewCodes(408, 500, 503)}).Draw(t, "rescue_on"),
+		RescueSilent:      rapid.Bool().Draw(t, "rescue_silent"),
 		AfterAnnouncement: rapid.Bool().Draw(t, "after_announcement"),
 		ReapLate:          rapid.Bool().Draw(t, "reap_late"),
 		InDialog:          rapid.IntRange(0, 4).Draw(t, "in_dialog") == 0,
@@ -154,7 +195,8 @@ func (o *owner) begin(t *rapid.T) {
 		}
 		o.pass(at(time.Second))
 	}
-	o.step(Event{Kind: Carry, Targets: targets, Rules: &o.rules})
+	o.targets = targets
+	o.step(Event{Kind: Carry, Targets: targets, Rules: &o.rules, Rescue: !o.rules.InDialog && rapid.Bool().Draw(t, "rescue")})
 }
 
 // event is one thing that may happen next.
@@ -193,6 +235,9 @@ func (o *owner) branchEvent(t *rapid.T, kind EventKind) {
 		// After 32 s without a word (timer B) an INVITE is over, whatever comes.
 		b.inTime = b.inTime || b.provisional && o.now <= b.began.plus(Lifetime)
 		b.answered = b.answered || ev.Code >= 200 && ev.Code < 300
+		if ev.Code >= 200 && !b.final && i == len(o.branches)-1 {
+			b.code = ev.Code
+		}
 		b.final = b.final || ev.Code >= 200
 	case CancelResponse:
 		if !b.cancelSent {

@@ -34,6 +34,8 @@ func (c *Call) Step(ev Event, now Instant, out []Effect) []Effect {
 			b.cancel = cancelDone
 			b.repeat.stop()
 		}
+	case Forgo:
+		out = c.stand(now, out)
 	case Broken:
 		if b := &c.branches[ev.Branch]; b.open() {
 			b.state = gone
@@ -50,11 +52,20 @@ func (c *Call) carry(ev Event, now Instant, out []Effect) []Effect {
 		return out // cancelled while it was held
 	}
 	c.hold = Never
-	c.rules, c.targets = ev.Rules, ev.Targets
-	if len(c.targets) == 0 {
-		return c.finish(GatewaysFailed, false, now, out)
+	c.own, c.kept = c.next, 0 // after a rescue only the other side's word counts
+	c.rules, c.targets, c.rescue = ev.Rules, ev.Targets, ev.Rescue
+	if c.next == len(c.targets) {
+		return c.stand(now, out)
 	}
 	return c.attempt(now, out)
+}
+
+// stand ends a call for which nobody is left to ask.
+func (c *Call) stand(now Instant, out []Effect) []Effect {
+	if c.kept == 0 {
+		return c.finish(GatewaysFailed, false, now, out)
+	}
+	return c.finish(Rejected, true, now, out)
 }
 
 func (c *Call) tick(now Instant, out []Effect) []Effect {
@@ -123,11 +134,10 @@ func (c *Call) response(i, code int, now Instant, out []Effect) []Effect {
 		b.state = completed
 		b.repeat.stop()
 		b.giveUp = now.plus(lifetime(b.reliable, Lifetime)) // timer D
-		out = append(out, Effect{Kind: SendAck, Branch: i, Code: code})
 		if b.abandoned {
-			return out
+			return append(out, Effect{Kind: SendAck, Branch: i})
 		}
-		return c.failed(i, code, now, out)
+		return c.failed(i, code, now, append(out, Effect{Kind: SendAck, Branch: i, Code: code}))
 	}
 }
 
@@ -144,6 +154,9 @@ func (c *Call) answered(i, code int, now Instant, out []Effect) []Effect {
 		b.giveUp = now.plus(Lifetime) // timer M
 	}
 	switch {
+	case b.target < c.own:
+		// The call is the other side's by now. Its caller must not have it twice.
+		return append(out, Effect{Kind: Reap, Branch: i, Code: code})
 	case c.state == Proceeding:
 		c.state, c.ending, c.winner = Accepted, Answered, i
 		c.hold, c.setup = Never, Never
@@ -171,11 +184,18 @@ func (c *Call) failed(i, code int, now Instant, out []Effect) []Effect {
 	if c.state != Proceeding {
 		return out
 	}
-	if c.mayFailOver(code, now) {
-		if next := c.after(i, code); next < len(c.targets) {
+	c.judge(code)
+	if c.mayGoOn(code, now) {
+		next := c.after(i, code)
+		switch {
+		case next < len(c.targets):
 			out = c.keep(i, code, out)
 			c.next = next
 			return c.attempt(now, out)
+		case c.rescue:
+			out = c.keep(i, code, out)
+			c.next, c.rescue = len(c.targets), false
+			return append(out, Effect{Kind: Rescue})
 		}
 	}
 	switch {
@@ -184,11 +204,7 @@ func (c *Call) failed(i, code int, now Instant, out []Effect) []Effect {
 	case c.ending != Open: // a timer has decided
 		return c.finish(c.ending, false, now, out)
 	}
-	out = c.keep(i, code, out)
-	if c.kept == 0 {
-		return c.finish(GatewaysFailed, false, now, out)
-	}
-	return c.finish(Rejected, true, now, out)
+	return c.stand(now, c.keep(i, code, out))
 }
 
 // keep remembers the best response (section 16.7 step 6): 6xx above all, then

@@ -16,10 +16,18 @@ func carry(rules Rules, gateways ...int) Event {
 	return ev
 }
 
+// rescued is a carry whose decision allows a rescue; others is its answer.
+func rescued(rules Rules, gateways ...int) Event {
+	ev := carry(rules, gateways...)
+	ev.Rescue = true
+	return ev
+}
+
 func got(branch, code int) Event { return Event{Kind: Response, Branch: branch, Code: code} }
 func broken(branch int) Event    { return Event{Kind: Broken, Branch: branch} }
 
 var (
+	forgo  = Event{Kind: Forgo}
 	cancel = Event{Kind: Cancel}
 	again  = Event{Kind: Again}
 	ack    = Event{Kind: Ack}
@@ -32,6 +40,13 @@ func usual() Rules {
 		NoAnswer: 2 * time.Second, Progress: 4 * time.Second, Ring: 90 * time.Second, Budget: 8 * time.Second,
 		FailoverOn: NewCodes(408, 500, 502, 503, 504),
 	}
+}
+
+// letGo are those of a legacy route that may be rescued, and down those of one of ours.
+func letGo() Rules { return with(func(r *Rules) { r.RescueOn = NewCodes(404, 410, 604) }) }
+
+func down() Rules {
+	return with(func(r *Rules) { r.RescueOn, r.RescueSilent = NewCodes(408, 500, 502, 503, 504), true })
 }
 
 var endings = map[Ending]string{
@@ -67,6 +82,8 @@ func (e Effect) word() string {
 		return "resend"
 	case Reap:
 		return fmt.Sprintf("reap %d", e.Branch)
+	case Rescue:
+		return "rescue"
 	case Rest:
 		return "rest"
 	case Gone:

@@ -136,9 +136,17 @@ func (r *registrar) seconds(name, help string, read func() time.Duration) {
 	r.note(err)
 }
 
+func (r *registrar) wholeTable(name, help string, t *Table, nameLabel, wordLabel string) {
+	r.rows(name, help, t.all, nameLabel, wordLabel)
+}
+
 func (r *registrar) table(name, help string, t *Table, nameLabel, wordLabel string) {
+	r.rows(name, help, t.each, nameLabel, wordLabel)
+}
+
+func (r *registrar) rows(name, help string, rows func(func(name, word string, n uint64)), nameLabel, wordLabel string) {
 	r.counter(name, help, func(o metric.Int64Observer) {
-		t.each(func(name, word string, n uint64) {
+		rows(func(name, word string, n uint64) {
 			o.Observe(int64(n), metric.WithAttributes(attribute.String(nameLabel, name), attribute.String(wordLabel, word)))
 		})
 	})
@@ -150,11 +158,8 @@ func (r *registrar) tables(m *Metrics) {
 	r.table(nameAnswers, "Final responses to INVITEs, by trunk and code.", m.answers, KeyTrunk, KeyCode)
 	r.table(nameAttempts, "Attempts at gateways, by gateway and result.", m.attempts, KeyGateway, labelResult)
 	// Shown at zero too: an alarm on growth needs the series before the first one.
-	r.counter(nameOneWay, "Anchored calls in which an end was not heard while the other one talked, by trunk and who was not heard.", func(o metric.Int64Observer) {
-		m.oneWay.all(func(trunk, end string, n uint64) {
-			o.Observe(int64(n), metric.WithAttributes(attribute.String(KeyTrunk, trunk), attribute.String(labelNotHeard, end)))
-		})
-	})
+	r.wholeTable(nameOneWay, "Anchored calls in which an end was not heard while the other one talked, by trunk and who was not heard.", m.oneWay, KeyTrunk, labelNotHeard)
+	r.wholeTable(nameRescues, "Calls whose own side failed as an exception is for, by the exception and what became of them.", m.rescues, KeyBecause, labelResult)
 	r.table(nameStreams, "Directions of finished audio streams, by trunk and how they sounded.", m.sound, KeyTrunk, labelSound)
 	r.table(nameHeard, "Packets of finished audio streams, by trunk and what became of them.", m.heard, KeyTrunk, labelResult)
 	// Panics are shown at zero too: an alarm on their rate needs the series to

@@ -12,13 +12,14 @@ type Words struct {
 	Outcomes []string          // every outcome of a refusal
 	Results  []string          // every result of an attempt at a gateway
 	Panics   []string          // the places a panic is caught in
+	Rescues  []string          // what became of a call whose own side had failed
 }
 
 // Metrics is what the edge counts. Every method is cheap enough for the call
 // path and safe for concurrent use.
 type Metrics struct {
 	calls, refusals, answers, attempts *Table
-	oneWay, sound, heard               *Table
+	oneWay, sound, heard, rescues      *Table
 	panics                             *Row
 
 	InFlight Gauge // INVITEs without a final answer
@@ -39,7 +40,7 @@ func NewMetrics(w Words) *Metrics {
 	for i, b := range w.Because {
 		because[i] = string(b)
 	}
-	return &Metrics{
+	m := &Metrics{
 		calls:         newTable(because),
 		refusals:      newTable(w.Outcomes),
 		answers:       newTable(codeWords),
@@ -47,6 +48,7 @@ func NewMetrics(w Words) *Metrics {
 		oneWay:        newTable(endWords),
 		sound:         newTable(soundWords),
 		heard:         newTable(heardWords),
+		rescues:       newTable(w.Rescues),
 		panics:        newTable(w.Panics).Row(""),
 		SetupTime:     newHistogram(setupBounds),
 		PostDialDelay: newHistogram(setupBounds),
@@ -54,6 +56,10 @@ func NewMetrics(w Words) *Metrics {
 		MediaJitter:   newHistogram(queueBounds),
 		start:         time.Now(),
 	}
+	for _, exception := range []routing.Because{routing.RescueEarlyDisconnect, routing.FallbackAfterCut} {
+		m.rescues.Row(string(exception))
+	}
+	return m
 }
 
 // Trunk is what is counted for one trunk.
@@ -91,6 +97,12 @@ func (m *Metrics) Gateway(id routing.GatewayID) *Gateway {
 
 // Attempted counts one finished attempt by its result.
 func (g *Gateway) Attempted(result string) { g.attempts.Inc(result) }
+
+// Rescued counts one call whose own side had failed as an exception is for, by
+// that exception and by what became of it.
+func (m *Metrics) Rescued(because routing.Because, result string) {
+	m.rescues.Row(string(because)).Inc(result)
+}
 
 // Panicked counts one panic that was caught, by the place that caught it.
 func (m *Metrics) Panicked(where string) { m.panics.Inc(where) }

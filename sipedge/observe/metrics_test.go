@@ -30,6 +30,7 @@ func newMetrics() *Metrics {
 		Outcomes: []string{"not_ours", "busy"},
 		Results:  []string{"answered", "failed"},
 		Panics:   []string{"shard"},
+		Rescues:  []string{"taken", "over_rate"},
 	})
 }
 

@@ -7,6 +7,7 @@ const (
 	nameRefusals    = "sipedge.refusals"
 	nameAnswers     = "sipedge.answers"
 	nameAttempts    = "sipedge.attempts"
+	nameRescues     = "sipedge.rescues"
 	nameDrops       = "sipedge.drops"
 	nameMessages    = "sipedge.messages"
 	namePanics      = "sipedge.panics"
