@@ -102,7 +102,7 @@ func writeAudit(w io.Writer, findings []audit.Finding, t audit.Totals, files, un
 		fmt.Fprintf(&b, "  %d routed calls had waited for the clock, at most %d ms\n", t.Waited, t.LongestHold.Milliseconds())
 	}
 	for _, because := range slices.Sorted(maps.Keys(t.Exceptions)) {
-		fmt.Fprintf(&b, "  %d calls by the exception %s\n", t.Exceptions[because], because)
+		fmt.Fprintf(&b, "  %s by the exception %s\n", count(t.Exceptions[because], "call"), because)
 	}
 	writeJournal(&b, &t)
 	for _, r := range t.Retries {

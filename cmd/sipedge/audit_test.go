@@ -132,7 +132,7 @@ func TestAuditByTheJournal(t *testing.T) {
 // With a configuration, a trunk that may not choose a side is found out.
 func TestAuditKnowsWhomATrunkTrusts(t *testing.T) {
 	dir := auditFiles(t, map[string][]string{"decisions.jsonl": {`EDGE a CALL c1 SIDE speakops "record" "test_override" "revision":7 "forced":"speakops","revision":7`}})
-	if code, out, _ := call(t, "audit", dir); code != exitOK || !strings.Contains(out, "1 calls by the exception test_override") {
+	if code, out, _ := call(t, "audit", dir); code != exitOK || !strings.Contains(out, "1 call by the exception test_override") {
 		t.Errorf("%d\n%s", code, out)
 	}
 	config := filepath.Join(t.TempDir(), "edge.yaml")
