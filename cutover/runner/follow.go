@@ -162,8 +162,13 @@ func (r *Runner) look(ctx context.Context, store timekeeper) {
 	}
 }
 
-// shorten writes the journal anew when it has grown long.
+// shorten writes the journal anew when it has grown long, and lets go of lists
+// when another revision has come into force.
 func (r *Runner) shorten() {
+	if now := r.edge.Pair.Committed; r.edge.Idle() && r.inspect == nil && now != r.shed {
+		r.paper.shed(&r.edge)
+		r.shed = now
+	}
 	if r.paper.Journal == nil || r.paper.Stats().Entries < rewriteAfter || !r.edge.Idle() {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,15 +12,18 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/speakops/sipedge/cutover"
 	"github.com/speakops/sipedge/cutover/ledger"
 	"github.com/speakops/sipedge/sipedge/records"
 )
 
 // mirror copies the store's journal to this edge's disk, entry by entry: the
 // store may lose its tail, and an auditor may come when it is gone. The copy is
-// JSON Lines; when it grows beyond mirrorMost it is set aside once, and the one
-// before that goes.
+// JSON Lines; when it grows beyond most it is set aside once, and the one before
+// that goes, with the lists of numbers that only it spoke of.
 type mirror struct {
+	paper *paper
+	most  int64 // bytes
 	files records.Files
 	path  string
 	file  records.File
@@ -51,8 +55,9 @@ func (l *Line) Entry() ledger.Entry {
 
 // openMirror finds out how far the copy got. A last line that a crash left
 // unfinished is cut off; it comes again.
-func openMirror(dir string, files records.Files) (*mirror, error) {
-	m := &mirror{files: files, path: filepath.Join(dir, "store-journal.jsonl")}
+func openMirror(p *paper) (*mirror, error) {
+	files := p.files
+	m := &mirror{paper: p, most: mirrorMost, files: files, path: filepath.Join(p.dir, "store-journal.jsonl")}
 	f, err := files.Open(m.path)
 	if err != nil {
 		return nil, err
@@ -90,7 +95,7 @@ func openMirror(dir string, files records.Files) (*mirror, error) {
 
 // copying follows the store's journal until ctx ends.
 func (r *Runner) copying(ctx context.Context) error {
-	m, err := openMirror(r.opts.Dir, r.opts.Files)
+	m, err := openMirror(r.paper)
 	if err != nil {
 		r.said.once(r.log, "journal's copy", err)
 		return nil
@@ -145,7 +150,7 @@ func (m *mirror) more(ctx context.Context, chain *ledger.Ledger) (int, error) {
 
 // room sets the file aside when it has grown too large.
 func (m *mirror) room(more int64) error {
-	if m.size == 0 || m.size+more <= mirrorMost {
+	if m.size == 0 || m.size+more <= m.most {
 		return nil
 	}
 	if err := m.files.Rename(m.path, m.path+".1"); err != nil {
@@ -155,7 +160,43 @@ func (m *mirror) room(more int64) error {
 	if err != nil {
 		return err
 	}
-	_ = m.file.Close()
+	old := m.file
+	defer func() { _ = old.Close() }()
+	was := m.size
 	m.file, m.size = f, 0
+	named, err := listsNamed(io.NewSectionReader(old, 0, was))
+	if err != nil {
+		return nil // they stay until the next time
+	}
+	if err := m.paper.prune(named); err != nil {
+		m.paper.log.Warn("lists of numbers that nothing speaks of any more could not be removed", "error", err)
+	}
 	return nil
+}
+
+// addressLen is the length of a list's name: a SHA-256 in hexadecimal digits.
+const addressLen = 2 * sha256.Size
+
+// listsNamed finds whatever may be the name of a list in entries of the journal.
+// Hashes of entries look the same and do no harm.
+func listsNamed(r io.Reader) (map[cutover.ListID]bool, error) {
+	named, lines, run := map[cutover.ListID]bool{}, bufio.NewReaderSize(r, 1<<20), make([]byte, 0, addressLen+1)
+	for {
+		c, err := lines.ReadByte()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if err == nil && (c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
+			if len(run) <= addressLen {
+				run = append(run, c)
+			}
+			continue
+		}
+		if len(run) == addressLen {
+			named[cutover.ListID(run)] = true
+		}
+		if run = run[:0]; err != nil {
+			return named, nil
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type paper struct {
 
 	mu    sync.Mutex
 	lists map[cutover.ListID]cutover.List // those on disk that are in use
+	used  map[cutover.ListID]bool         // that the state speaks of; nil before it was looked at
 }
 
 // rewriteAfter is the number of entries beyond which the journal is shortened.
@@ -157,8 +159,9 @@ func (p *paper) put(l cutover.List) error {
 	return nil
 }
 
-// tidy forgets the lists that nothing in force speaks of.
-func (p *paper) tidy(e *cutover.Edge) {
+// shed notes which lists the state speaks of, and lets go of the others in
+// memory. Those on disk stay: an auditor reads them beside the journal.
+func (p *paper) shed(e *cutover.Edge) {
 	used := map[cutover.ListID]bool{}
 	for _, rev := range []*cutover.Revision{e.Pair.Committed, e.Pair.Prepared} {
 		if rev != nil {
@@ -172,12 +175,20 @@ func (p *paper) tidy(e *cutover.Edge) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for id := range p.lists {
-		if !used[id] {
-			delete(p.lists, id)
-		}
+	p.used = used
+	maps.DeleteFunc(p.lists, func(id cutover.ListID, _ cutover.List) bool { return !used[id] })
+}
+
+// prune removes lists from the disk that neither the state speaks of nor the
+// copy of the store's journal: nobody can ask for them any more.
+func (p *paper) prune(named map[cutover.ListID]bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.used == nil {
+		return nil // what is in force is not known yet
 	}
-	if err := p.disk.Keep(func(id cutover.ListID) bool { return used[id] }); err != nil {
-		p.log.Warn("lists of finished cutovers could not be removed", "error", err)
-	}
+	return p.disk.Keep(func(id cutover.ListID) bool {
+		_, held := p.lists[id] // one that a proposal has just brought
+		return held || p.used[id] || named[id]
+	})
 }

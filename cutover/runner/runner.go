@@ -72,7 +72,8 @@ type Runner struct {
 	edge    cutover.Edge
 	idle    cutover.Edge // as it was when last nothing was on its way to the disk
 	inspect *cutover.Inspect
-	pace    pace // of the store's answers
+	shed    *cutover.Revision // in force when lists were let go of
+	pace    pace              // of the store's answers
 	said    troubles
 	lonely  time.Time // since when nobody has told of a chain
 	met     bool      // there is a chain, or was one, in this life of the process
