@@ -130,6 +130,49 @@ func TestNoRescue(t *testing.T) {
 	}
 }
 
+// A gateway without an address was not asked, and one on the other side cannot be.
+func TestRescueWantsAddresses(t *testing.T) {
+	for name, edit := range map[string][]string{
+		"not every gateway of its own route could be asked":        {"sip:198.51.100.2:5060", "sip:l2.example.com:5060"},
+		"no gateway there has an address, or no test line is free": {"sip:203.0.113.1:5060", "sip:s1.example.com:5060", "sip:203.0.113.2:5060", "sip:s2.example.com:5060"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			Run(t, func(h *H) {
+				h.pending(routing.FOCConfirmed)
+				caller, l1, l2, s1 := h.Caller(), h.L1(), h.Who("l2", "198.51.100.2:5060"), h.S1()
+				c := caller.Invite(pending)
+				caller.Want("100")
+				h.refuses(404, l1)
+				if strings.Contains(edit[0], "203.") {
+					h.refuses(404, l2)
+				}
+				c.AckFailure(caller.Want("404"))
+				h.Quiet(time.Minute, s1, l2)
+				h.noted("no rescue_early_disconnect by route speakops-main: " + name)
+			}, rescues("legacy", "{ cps: 5 }", edit...)...)
+		})
+	}
+}
+
+// A test line may be the other side: an announcement is better than nothing.
+func TestRescueToATestLine(t *testing.T) {
+	runLine(t, func(s *lineScene) {
+		s.Number(routing.Number{PublicNumber: 12025550150, RoutingAuthority: routing.Legacy, PortingState: routing.Released,
+			CustomerAssignment: "acme", SpeakOpsRoute: "line-echo"})
+		l1, l2 := s.L1(), s.Who("l2", "198.51.100.2:5060")
+		c := s.caller.InviteWith(pending, s.phone.SDP())
+		s.caller.Want("100")
+		s.refuses(410, l1, l2)
+		ok := s.caller.Want("200")
+		s.phone.Told(ok)
+		c.Ack(ok)
+		s.phone.Says("hello")
+		s.phone.Hears("hello")
+		s.hangUp(c)
+		s.CDR(`"routing_authority":"speakops"`, `"because":"rescue_early_disconnect"`, `"route":"line-echo"`)
+	}, rescues("legacy", "{ cps: 5 }")...)
+}
+
 // SpeakOps is down after the cut, and the losing carrier still answers. A gateway
 // of ours that wakes up late has its answer ended: the call is the other side's.
 func TestFallbackAfterCut(t *testing.T) {
