@@ -201,6 +201,8 @@ func TestAbandonedGatewayRingsLate(t *testing.T) {
 		c.AckFailure(caller.Want("486"))
 		h.Quiet(60*time.Second, caller, s1, s2)
 		h.Golden("abandoned_gateway_rings_late")
+		// What it said of our CANCEL is not why it was given up.
+		h.CDR(`"took_ms":2000,"result":"rang"},{"gateway":"s2"`, `"code":486,"result":"busy"}`)
 	})
 }
 

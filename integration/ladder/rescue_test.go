@@ -282,7 +282,9 @@ func TestRescueIsAnchored(t *testing.T) {
 		l1.Want("ACK")
 		s.refuses(404, l2)
 		invite := s.s1.Want("INVITE")
-		s.b.Told(invite)
+		if s.b.Told(invite); s.b.To.Addr().String() != "192.0.2.1" {
+			s.T.Errorf("the route of SpeakOps does not anchor:\n%s", invite)
+		}
 		s.s1.ReplyWith(invite, 200, s.b.SDP())
 		ok := s.caller.Want("200")
 		s.a.Told(ok)

@@ -194,7 +194,7 @@ func (c *Call) failed(i, code int, now Instant, out []Effect) []Effect {
 			return c.attempt(now, out)
 		case c.rescue:
 			out = c.keep(i, code, out)
-			c.next, c.rescue = len(c.targets), false
+			c.next = len(c.targets)
 			return append(out, Effect{Kind: Rescue})
 		}
 	}
