@@ -262,6 +262,13 @@ func TestPSAPReachesTheOtherSide(t *testing.T) {
 		h.HangUp(c, l1)
 		h.After(time.Second)
 		h.CDR(`"routing_authority":"legacy"`, `"because":"psap"`, `"route":"legacy-main"`)
+
+		l2 := h.Who("l2", "198.51.100.2:5060")
+		again := caller.Invite(speakops, "Priority: psap-callback")
+		caller.Want("100")
+		h.refuses(503, s1, s2, l1, l2)
+		again.AckFailure(caller.Want("500"))
+		h.Quiet(time.Minute, s1, s2, l1, l2) // each is asked once
 	}, "test_override: true,", "test_override: true, psap_callback: true,")
 }
 
