@@ -85,6 +85,7 @@ func TestRescuesAreRateCapped(t *testing.T) {
 			s1.Silent()
 		}
 		call("486")
+		h.CDR(`"routing_authority":"speakops"`, `"because":"rescue_early_disconnect"`, `"outcome":"busy"`)
 		call("486")
 		call("404")
 		if err := h.Edge.Reload(load(t, rescues("legacy", "{ cps: 0.1, burst: 3 }"))); err != nil {
