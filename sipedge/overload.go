@@ -10,7 +10,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/message"
 )
 
-// waited is told how long each datagram of a known source has lain in the
+// waited is told how long each message of a known source has lain in the
 // kernel's queue, the one queue there is before a call.
 func (e *Edge) waited(d time.Duration, at time.Time) {
 	e.overload.Waited(d, at)

@@ -58,9 +58,9 @@ func (l *Layer) admit(i uint8, nc net.Conn) {
 
 // accepted is the whole life of a peer's connection.
 func (l *Layer) accepted(i uint8, nc net.Conn, from netip.AddrPort) {
-	c := &conn{l: l, nc: nc, flow: Flow{Proto: l.ports[i].Proto, Listener: i, Peer: from}}
-	c.out = newOutlet(c, nc)
-	c.into = c.out
+	c := &conn{l: l, flow: Flow{Proto: l.ports[i].Proto, Listener: i, Peer: from}}
+	c.wire = newWire(c, nc)
+	c.nc, c.into = c.wire, c.wire
 	proven := l.introduce(c)
 	defer func() {
 		l.counters.ConnsIn.Add(-1)
@@ -89,7 +89,7 @@ func (l *Layer) introduce(c *conn) (known bool) {
 			l.counters.ConnsRefused.Add(1)
 			return false
 		}
-		if err := l.handshake(c, tls.Server(c.out, p.TLS)); err != nil {
+		if err := l.handshake(c, tls.Server(c.wire, p.TLS)); err != nil {
 			if l.counters.Handshakes.Add(1); errors.Is(err, os.ErrDeadlineExceeded) {
 				l.counters.Slow.Add(1)
 			}
@@ -97,7 +97,7 @@ func (l *Layer) introduce(c *conn) (known bool) {
 			return false
 		}
 	}
-	c.out.live = true
+	c.wire.live = true
 	return (asked || l.welcome(c)) && l.conns.prove(c)
 }
 

@@ -24,9 +24,9 @@ type conn struct {
 	names  []string
 
 	mu      sync.Mutex
-	nc      net.Conn  // what is read, and closed: the socket, or TLS over it; nil while dialing
-	out     *outlet   // the socket, as it is written to; nil while dialing
-	into    io.Writer // where messages go: out, or TLS over it; nil until what waits has gone there
+	nc      net.Conn  // what is read, and closed: the wire, or TLS over it; nil while dialing
+	wire    *wire     // nil while dialing
+	into    io.Writer // where messages go: nc; nil until what waits has gone there
 	waiting []byte    // messages, while into is nil
 	queue   []byte    // bytes that the socket did not take at once
 	spare   []byte    // the other buffer, empty
@@ -146,7 +146,7 @@ func (c *conn) take(buf *frame.Buffer, k *clock) (took bool, err error) {
 			}
 			continue
 		}
-		c.l.framed(c.flow, it)
+		c.l.framed(c.flow, it, c.wire.stamp())
 		if it.Kind == frame.Fatal {
 			if it.Verdict.Action == gate.Refuse {
 				return took, errAnswered
@@ -160,10 +160,12 @@ func (c *conn) take(buf *frame.Buffer, k *clock) (took bool, err error) {
 
 var pong = []byte("\r\n")
 
-// framed hands one message of a connection to the gate's verdict.
-func (l *Layer) framed(f Flow, it frame.Item) {
+// framed hands one message of a connection to the gate's verdict. stamp is when the
+// kernel got the last that was read, 0 when unknown.
+func (l *Layer) framed(f Flow, it frame.Item, stamp int64) {
 	defer l.rescue(f)
 	l.counters.Received[f.Proto].Add(1)
+	l.waited(stamp)
 	m := l.pool.Get().(*message.Message)
 	defer l.pool.Put(m)
 	l.deliver(f, m, it.Verdict, it.Bytes)

@@ -46,7 +46,7 @@ func (l *Layer) datagram(m *message.Message, listener uint8, b []byte, from neti
 	l.deliver(f, m, v, b)
 }
 
-// waited tells how long a datagram has lain in the kernel. Where the wall clock
+// waited tells how long a message has lain in the kernel. Where the wall clock
 // was stepped in between the answer is nonsense, and nobody hears it.
 func (l *Layer) waited(stamp int64) {
 	if stamp == 0 || l.o.Waited == nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 )
@@ -75,9 +74,9 @@ func (l *Layer) Withdraw(f Flow) bool {
 func (l *Layer) dialed(c *conn) {
 	defer l.wg.Done()
 	defer l.counters.ConnsOut.Add(-1)
-	out, t, err := l.dial(c)
+	w, t, err := l.dial(c)
 	if err == nil {
-		err = c.up(out, t)
+		err = c.up(w, t)
 	}
 	if err != nil {
 		l.counters.DialFailed.Add(1)
@@ -92,19 +91,19 @@ func (l *Layer) dialed(c *conn) {
 // up makes the connection one that can be sent on. What has waited goes first, and
 // nobody overtakes it: whatever is sent meanwhile waits behind it. The error is
 // that of an end meanwhile.
-func (c *conn) up(out *outlet, t *tls.Conn) error {
-	out.live = true
-	var nc, into = out.Conn, io.Writer(out)
+func (c *conn) up(w *wire, t *tls.Conn) error {
+	w.live = true
+	nc := net.Conn(w)
 	if t != nil {
-		nc, into = t, t
+		nc = t
 	}
 	for {
-		waiting, err := c.opens(nc, out, into)
+		waiting, err := c.opens(nc, w)
 		if err == nil && waiting != nil {
-			_, err = into.Write(waiting)
+			_, err = nc.Write(waiting)
 		}
 		if err != nil {
-			out.Close()
+			w.Close()
 			return err
 		}
 		if waiting == nil {
@@ -113,22 +112,22 @@ func (c *conn) up(out *outlet, t *tls.Conn) error {
 	}
 }
 
-// opens is up's step: what waits, or nil when nothing does and into is open to all.
-func (c *conn) opens(nc net.Conn, out *outlet, into io.Writer) (waiting []byte, err error) {
+// opens is up's step: what waits, or nil when nothing does and nc is open to all.
+func (c *conn) opens(nc net.Conn, w *wire) (waiting []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.gone != nil {
 		return nil, c.gone
 	}
-	c.nc, c.out = nc, out
+	c.nc, c.wire = nc, w
 	if waiting, c.waiting = c.waiting, nil; waiting == nil {
-		c.into = into
+		c.into = nc
 	}
 	return waiting, nil
 }
 
 // dial connects, and shakes hands where TLS is spoken, within DialTimeout.
-func (l *Layer) dial(c *conn) (*outlet, *tls.Conn, error) {
+func (l *Layer) dial(c *conn) (*wire, *tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, l.o.DialTimeout)
 	defer cancel()
 	p := &l.ports[c.flow.Listener]
@@ -140,11 +139,11 @@ func (l *Layer) dial(c *conn) (*outlet, *tls.Conn, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	out := newOutlet(c, nc)
+	w := newWire(c, nc)
 	if c.flow.Proto == TCP {
-		return out, nil, nil
+		return w, nil, nil
 	}
-	t := tls.Client(out, clientConfig(c.key.target.Config, c.flow.Peer))
+	t := tls.Client(w, clientConfig(c.key.target.Config, c.flow.Peer))
 	if err = t.HandshakeContext(ctx); err == nil {
 		err = secure(t.ConnectionState())
 	}
@@ -152,7 +151,7 @@ func (l *Layer) dial(c *conn) (*outlet, *tls.Conn, error) {
 		nc.Close()
 		return nil, nil, err
 	}
-	return out, t, nil
+	return w, t, nil
 }
 
 // clientConfig expects somebody in particular: with no name given, the address.

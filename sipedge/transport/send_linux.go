@@ -19,11 +19,11 @@ import (
 
 // atOnce gives the kernel what it takes of b without waiting, and says how much
 // that is. Why it took no more the next Write will tell.
-func (o *outlet) atOnce(b []byte) (n int) {
-	if o.raw == nil || len(b) == 0 {
+func (w *wire) atOnce(b []byte) (n int) {
+	if w.raw == nil || len(b) == 0 {
 		return 0
 	}
-	_ = o.raw.Write(func(fd uintptr) bool {
+	_ = w.raw.Write(func(fd uintptr) bool {
 		took, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
 			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 		if errno == 0 {

@@ -94,7 +94,7 @@ type Options struct {
 	IdleTimeout    time.Duration                            // of a connection without messages (10 min; 15 s before its first message)
 	DialTimeout    time.Duration                            // (3 s)
 	QueueBytes     int                                      // bytes waiting on one connection (1 MiB)
-	Waited         func(d time.Duration, at time.Time)      // told how long a datagram of a known source has lain in the kernel (nobody)
+	Waited         func(d time.Duration, at time.Time)      // told how long a message of a known source has lain in the kernel (nobody)
 	Stranger       func(f Flow, b []byte)                   // told of each datagram, or with nil each connection, of a Stranger (nobody)
 	Handshake      func(f Flow) bool                        // asked before a TLS handshake with a peer whose address says nothing; false hangs up (always true)
 	Dropped        func(f Flow, why gate.Reason)            // told of each message of a known source that the gate drops, keep-alives excepted (nobody)

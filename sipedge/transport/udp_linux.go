@@ -42,7 +42,7 @@ type kernelSocket struct {
 }
 
 // control receives the one control message that is asked for: when the kernel
-// got the datagram (SO_TIMESTAMPNS).
+// got the datagram, or the last bytes of a stream (SO_TIMESTAMPNS).
 type control struct {
 	hdr  unix.Cmsghdr
 	time unix.Timespec
@@ -173,11 +173,13 @@ func (k *kernelSocket) recv() (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// stamp is when the kernel got datagram i, in nanoseconds of Unix time, 0 when it
-// does not say.
-func (k *kernelSocket) stamp(i int) int64 {
-	c := &k.ctls[i]
-	if int(k.msgs[i].hdr.Controllen) < int(unsafe.Sizeof(control{})) || c.hdr.Level != unix.SOL_SOCKET || c.hdr.Type != unix.SO_TIMESTAMPNS {
+// stamp is when the kernel got datagram i.
+func (k *kernelSocket) stamp(i int) int64 { return k.ctls[i].stamp(int(k.msgs[i].hdr.Controllen)) }
+
+// stamp reads a control message of so many bytes: when the kernel got something, in
+// nanoseconds of Unix time, 0 when it does not say.
+func (c *control) stamp(size int) int64 {
+	if size < int(unsafe.Sizeof(*c)) || c.hdr.Level != unix.SOL_SOCKET || c.hdr.Type != unix.SO_TIMESTAMPNS {
 		return 0
 	}
 	return c.time.Nano()

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"io"
 	"net"
 	"syscall"
@@ -13,31 +14,59 @@ const (
 	keepSpare    = 64 << 10    // write buffers larger than this are not kept
 )
 
-// outlet is a connection's socket. TLS writes its records through it: to the
-// socket itself during the handshake, and to the connection's queue from then on.
-type outlet struct {
+// wire is a connection's socket. TLS writes its records through it: to the socket
+// itself during the handshake, and to the connection's queue from then on.
+type wire struct {
 	net.Conn
 	c    *conn
 	raw  syscall.RawConn // nil: none of the kernel's
+	in   *inlet          // nil: package net reads
 	live bool            // the handshake is over
 }
 
-func newOutlet(c *conn, socket net.Conn) *outlet {
-	o := &outlet{Conn: socket, c: c}
+func newWire(c *conn, socket net.Conn) *wire {
+	w := &wire{Conn: socket, c: c}
 	if s, ok := socket.(syscall.Conn); ok {
-		o.raw, _ = s.SyscallConn()
+		if raw, err := s.SyscallConn(); err == nil {
+			w.raw, w.in = raw, newInlet(raw)
+		}
 	}
-	return o
+	return w
+}
+
+// Read waits for what comes.
+func (w *wire) Read(b []byte) (int, error) {
+	if w.in == nil {
+		return w.Conn.Read(b)
+	}
+	return w.in.read(w.raw, b)
+}
+
+// stamp is when the kernel got the last of what was read, in nanoseconds of Unix
+// time, 0 when unknown.
+func (w *wire) stamp() int64 {
+	if w.in == nil {
+		return 0
+	}
+	return w.in.stamp()
+}
+
+// CloseWrite says that nothing more will be written.
+func (w *wire) CloseWrite() error {
+	if half, ok := w.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 // Write never blocks once the handshake is over, and takes everything.
-func (o *outlet) Write(b []byte) (int, error) {
-	if !o.live {
-		return o.Conn.Write(b)
+func (w *wire) Write(b []byte) (int, error) {
+	if !w.live {
+		return w.Conn.Write(b)
 	}
-	o.c.mu.Lock()
-	defer o.c.mu.Unlock()
-	o.c.put(b)
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	w.c.put(b)
 	return len(b), nil
 }
 
@@ -77,7 +106,7 @@ func (c *conn) admits(b []byte) (into io.Writer, err error) {
 // Called with mu held.
 func (c *conn) put(b []byte) {
 	if !c.writing {
-		b = b[c.out.atOnce(b):]
+		b = b[c.wire.atOnce(b):]
 	}
 	if len(b) == 0 {
 		return
@@ -98,10 +127,10 @@ func (c *conn) write() {
 		if out == nil {
 			return
 		}
-		c.out.SetWriteDeadline(time.Now().Add(c.l.o.WriteTimeout))
+		c.wire.SetWriteDeadline(time.Now().Add(c.l.o.WriteTimeout))
 		// A peer that does not read within the deadline is closed, not waited
 		// for; half a message may be out, so nothing more can follow.
-		if _, err := c.out.Conn.Write(out); err != nil {
+		if _, err := c.wire.Conn.Write(out); err != nil {
 			c.l.counters.SendErrors.Add(1)
 			c.broken(err)
 			return
@@ -115,7 +144,7 @@ func (c *conn) next() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.queue) == 0 {
-		c.out.SetWriteDeadline(time.Time{}) // once it has passed, the socket takes nothing at once
+		c.wire.SetWriteDeadline(time.Time{}) // once it has passed, the socket takes nothing at once
 		c.rest()
 		return nil
 	}
@@ -141,7 +170,7 @@ func (c *conn) broken(err error) {
 	}
 	c.queue, c.flying = nil, 0
 	c.rest()
-	c.out.Close() // wakes the reader, which buries c
+	c.wire.Close() // wakes the reader, which buries c
 }
 
 // rest marks the writer as ended. Called with mu held.
