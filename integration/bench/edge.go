@@ -11,8 +11,10 @@ import (
 )
 
 type transports struct {
-	Rate int           `default:"1000" help:"Calls per second."`
-	For  time.Duration `default:"10s" help:"Length of each."`
+	Systems []string      `default:"floor,edge" enum:"floor,edge" help:"Which: ${enum}."`
+	By      []string      `default:"udp,tcp,tls" enum:"udp,tcp,tls" help:"Which transports, the first being the measure: ${enum}."`
+	Rate    int           `default:"1000" help:"Calls per second."`
+	For     time.Duration `default:"10s" help:"Length of each."`
 }
 
 // Run prints what a call costs behind each transport, over UDP's cost: of the
@@ -24,18 +26,18 @@ func (t *transports) Run(ctx context.Context, b *bench) error {
 		},
 		"floor": func(by string) site.System { return site.Floor(b.floor, by) },
 	}
-	for _, name := range []string{"floor", "edge"} {
-		udp := 0.0
-		for _, transport := range []string{"udp", "tcp", "tls"} {
+	for _, name := range t.Systems {
+		first := 0.0
+		for _, transport := range t.By {
 			rung, err := b.one(ctx, systems[name](transport),
 				site.Load{Rate: t.Rate, Calls: int(t.For.Seconds() * float64(t.Rate)), Hold: 50 * time.Millisecond, Transport: transport})
 			if err != nil {
 				return err
 			}
-			if udp == 0 {
-				udp = rung.CPU()
+			if first == 0 {
+				first = rung.CPU()
 			}
-			fmt.Printf("%-5s %-4s %6d calls/s  failed %d  %.1f us/call  %.2f of UDP\n", name, transport, t.Rate, rung.Failed, rung.CPU(), rung.CPU()/udp)
+			fmt.Printf("%-5s %-4s %6d calls/s  failed %d  %.1f us/call  %.2f of %s\n", name, transport, t.Rate, rung.Failed, rung.CPU(), rung.CPU()/first, t.By[0])
 		}
 	}
 	return nil
