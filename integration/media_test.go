@@ -17,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,11 +26,16 @@ import (
 	"github.com/speakops/sipedge/sipedge/media/quality"
 )
 
-// anchorEdits make the bench's trunk anchor. The ports lie above those that the
-// bench hands out, and below the kernel's outgoing ones.
-var anchorEdits = []lab.Edit{
-	{Old: "    session_timer: transparent\n", New: "    session_timer: transparent\n    media: anchor\n    limits: { concurrent: 400 }\n"},
-	{Old: "admin:\n", New: "media: { address: \"127.0.0.1\", ports: 31000-32699 }\n\nadmin:\n"},
+// anchorEdits make the bench's trunk anchor.
+var anchorEdits = anchoring("")
+
+// anchoring is that with more to say about media. The ports lie above those that
+// the bench hands out, and below the kernel's outgoing ones.
+func anchoring(more string) []lab.Edit {
+	return []lab.Edit{
+		{Old: "    session_timer: transparent\n", New: "    session_timer: transparent\n    media: anchor\n    limits: { concurrent: 400 }\n"},
+		{Old: "admin:\n", New: "media: { address: \"127.0.0.1\", ports: 31000-32699" + more + " }\n\nadmin:\n"},
+	}
 }
 
 // heard is one packet as a phone took it.
@@ -376,66 +380,6 @@ func TestMeterAgreesWithTshark(t *testing.T) {
 	}
 }
 
-// A planned restart: the next run has the ports again, and both ends, who know
-// nothing of it, go on talking through them: before the edge says that it is ready,
-// and from then on without a loss.
-func TestMediaOutlivesAPlannedRestart(t *testing.T) {
-	t.Parallel()
-	l, edge := lab.Open(t, anchorEdits...)
-	a, b := newHandset(t), newHandset(t)
-	caller, gateway := call(l, a, b, 12000)
-	var talking sync.WaitGroup
-	ended := make(chan struct{})
-	for _, h := range []*handset{a, b} {
-		talking.Go(func() {
-			for {
-				select {
-				case <-ended:
-					return
-				case <-time.After(20 * time.Millisecond):
-					h.sends(h.packet())
-				}
-			}
-		})
-	}
-	lab.Until(t, 5*time.Second, "both to hear each other", func() bool { return len(a.heard()) > 20 && len(b.heard()) > 20 })
-	edge.Signal(syscall.SIGUSR2)
-	if code, gone := edge.Wait(10 * time.Second); !gone || code != 0 {
-		t.Fatalf("handing over: ended %v, exit code %d", gone, code)
-	}
-	before := map[string]int{"caller": len(a.heard()), "callee": len(b.heard())}
-	l.Serve("edge")
-	ready := time.Now() // calls are taken again; media must be carried by now
-	lab.Until(t, 10*time.Second, "both to hear each other again", func() bool { return len(a.heard()) > before["caller"]+50 && len(b.heard()) > before["callee"]+50 })
-	for name, h := range map[string]*handset{"caller": a, "callee": b} {
-		var gap time.Duration
-		var late []uint16 // of packets that came when the edge was ready
-		got := h.heard()
-		for i, one := range got {
-			if i > 0 {
-				gap = max(gap, one.at.Sub(got[i-1].at))
-			}
-			if one.at.After(ready) {
-				late = append(late, binary.BigEndian.Uint16(one.data[2:]))
-			}
-		}
-		t.Logf("the %s heard nothing for %v", name, gap.Round(time.Millisecond))
-		if first := slices.IndexFunc(got, func(one heard) bool { return one.at.After(ready) }); first == before[name] {
-			t.Errorf("the %s heard nothing before the edge was ready", name)
-		}
-		for i := range late {
-			if late[i] != late[0]+uint16(i) {
-				t.Errorf("the %s missed a packet when the edge was ready: %d behind %d", name, late[i], late[i-1])
-				break
-			}
-		}
-	}
-	caller.Passed()
-	gateway.Passed()
-	close(ended)
-	talking.Wait()
-}
-
 // SIPp sends and takes the media itself.
 func TestSippTalksThroughTheRelay(t *testing.T) {
 	t.Parallel()
@@ -473,36 +417,4 @@ func TestSippPlaysCaptures(t *testing.T) {
 			t.Errorf("from %s: %+v", name, s)
 		}
 	}
-}
-
-// TestMediaSoak anchors many calls and wants every port and descriptor back.
-func TestMediaSoak(t *testing.T) {
-	const rate = 150 // calls a second; a pair of ports rests for 2 s at least
-	calls := soakCalls(t) / 5
-	if os.Getenv("SOAK_CALLS") != "" {
-		calls = soakCalls(t)
-	}
-	l, edge := lab.Open(t, anchorEdits...)
-	run := func(n int) {
-		t.Helper()
-		bound := time.Duration(n)*time.Second/rate + time.Minute
-		timeout := []string{"-timeout", fmt.Sprintf("%ds", int(bound.Seconds())), "-timeout_error", "-r", strconv.Itoa(rate)}
-		gateway := l.Gateway("legacy-a", "uas_answered", n, timeout...)
-		caller := l.CallAt("127.0.0.1", "uac_answered", append(timeout, "-s", legacyNumber, "-key", "gateway", "legacy-a",
-			"-m", strconv.Itoa(n), "-l", "300", "-d", "100", "-recv_timeout", "8000")...)
-		caller.PassedWithin(bound + 10*time.Second)
-		gateway.PassedWithin(bound + 10*time.Second)
-	}
-	run(200)
-	descriptors := edge.Metric("process_open_fds")
-	run(calls)
-	lab.Until(t, 10*time.Second, "the last call to let go", func() bool { return edge.Metric("sipedge_media_calls") == 0 })
-	lab.Until(t, 30*time.Second, "every port to be free again", func() bool {
-		_, body := edge.Get("/metrics")
-		return strings.Contains(body, "sipedge_media_ports{state=\"used\"} 0\n")
-	})
-	lab.Until(t, 10*time.Second, fmt.Sprintf("descriptors to come back to %.0f", descriptors), func() bool {
-		return edge.Metric("process_open_fds") <= descriptors+5
-	})
-	t.Logf("%d anchored calls; descriptors %.0f, then %.0f", 200+calls, descriptors, edge.Metric("process_open_fds"))
 }

@@ -94,15 +94,22 @@ func (s *Sipp) Passed() Stats {
 // PassedWithin is Passed with a bound of its own.
 func (s *Sipp) PassedWithin(d time.Duration) Stats {
 	s.lab.T.Helper()
-	code, ended := s.Wait(d)
-	st := s.stats()
-	if !ended {
-		s.lab.T.Fatalf("%s still ran after %v (%+v)", s.Name, d, st)
-	}
+	code, st := s.DoneWithin(d)
 	if code != 0 || st.Failed != 0 {
 		s.lab.T.Fatalf("%s: exit code %d, %+v", s.Name, code, st)
 	}
 	return st
+}
+
+// DoneWithin waits for the end, however the calls went.
+func (s *Sipp) DoneWithin(d time.Duration) (code int, st Stats) {
+	s.lab.T.Helper()
+	code, ended := s.Wait(d)
+	st = s.stats()
+	if !ended {
+		s.lab.T.Fatalf("%s still ran after %v (%+v)", s.Name, d, st)
+	}
+	return code, st
 }
 
 // Untouched stops a gateway and fails the test if any call ever reached it.
