@@ -63,6 +63,7 @@ func main() {
 		serve(*child)
 		return
 	}
+	alone()
 	ok := true
 	for text := range strings.SplitSeq(*calls, ",") {
 		n, err := strconv.Atoi(text)
