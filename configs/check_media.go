@@ -48,6 +48,7 @@ func (c *checker) media() {
 	c.positive("media.inactivity", m.Inactivity)
 	c.positive("media.drain_timeout", m.DrainTimeout)
 	c.enum("media.on_inactivity", m.OnInactivity, "release", "hangup")
+	c.enum("media.realtime", m.Realtime, "auto", "true", "false")
 	for _, a := range []struct {
 		path string
 		addr netip.Addr

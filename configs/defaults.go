@@ -32,7 +32,7 @@ func Default() *Edge {
 			PerSource:       SourceLimits{CPS: 50},
 			PerSourceConns:  64,
 		},
-		Media:     Media{Ports: PortRange{20000, 29999}, Inactivity: 60 * time.Second, OnInactivity: "release", DrainTimeout: 4 * time.Hour},
+		Media:     Media{Ports: PortRange{20000, 29999}, Inactivity: 60 * time.Second, OnInactivity: "release", DrainTimeout: 4 * time.Hour, Realtime: "auto"},
 		Admin:     Admin{Listen: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 8080)},
 		Telemetry: Telemetry{Log: Log{Level: "info", Format: "json", MaskNumbers: true}, Prometheus: true, OTLP: OTLP{Sample: 0.01}, HEP: HEP{Agent: 1}, Ladders: Ladders{Memory: 32 << 20, PerTrunk: 100}},
 		Records:   Records{Decisions: "file", CDR: "file", MaxBytes: 1 << 30},

@@ -60,7 +60,7 @@ type Media struct {
 	Inactivity   time.Duration `yaml:"inactivity"`
 	OnInactivity string        `yaml:"on_inactivity"` // release, hangup
 	DrainTimeout time.Duration `yaml:"drain_timeout"` // anchored calls may finish for so long
-	Realtime     bool          `yaml:"realtime"`      // packets go before all other work of this host
+	Realtime     string        `yaml:"realtime"`      // auto, true, false: whether packets go before all other work of this host
 }
 
 // Admin is the HTTP side for people and monitoring.

@@ -55,7 +55,7 @@ func openRelay(c *configs.Edge, o media.Options) (*media.Relay, error) {
 		}
 	}
 	o.Bind, o.First, o.Last, o.Inactivity = m.Bind, m.Ports.First, m.Ports.Last, m.Inactivity
-	o.Realtime = m.Realtime
+	o.Realtime = map[string]media.Realtime{"true": media.Must, "false": media.Never}[m.Realtime] // else if allowed
 	return media.Open(o)
 }
 

@@ -164,6 +164,9 @@ func New(p Parts) (*Edge, error) {
 	if e.relay, err = openRelay(p.Config, media.Options{Net: p.Net, OnEvent: e.mediaEvent, Panicked: e.mediaPanicked}); err != nil {
 		return nil, err
 	}
+	if e.relay != nil && e.relay.Unhurried() != nil {
+		e.log.Info("media packets wait their turn with the other work of this host", observe.Error(e.relay.Unhurried()))
+	}
 	e.readopt(p.Adopted)
 	return e, nil
 }

@@ -36,13 +36,22 @@ type Options struct {
 	Window      time.Duration // in which the first valid packet of an end behind NAT is believed (5 s)
 	Rest        time.Duration // of a pair before it is used again (20 s)
 	Loops       int           // reading goroutines (one for two cores, at most 4)
-	Realtime    bool          // reading goroutines go before all other work of the host (not); Open fails where that is not allowed
+	Realtime    Realtime      // (if it is allowed)
 
 	Net     transport.Net // (the kernel's)
 	OnEvent func(Event)   // told from the relay's own goroutine; it may call back
 
 	Panicked func(p any, stack []byte) // told of a packet that made the relay panic and was lost (nobody)
 }
+
+// Realtime says whether the reading goroutines go before all other work of the host.
+type Realtime uint8
+
+const (
+	IfAllowed Realtime = iota
+	Must               // Open fails where it is not allowed
+	Never
+)
 
 // Event is something a session's streams have shown.
 type Event struct {
@@ -74,7 +83,8 @@ type Relay struct {
 	pool  *pool
 	wires wires
 
-	Counters Counters
+	Counters  Counters
+	unhurried error // why the loops have no real-time priority; set by Open
 
 	mu       sync.Mutex
 	sessions map[*Session]struct{}
@@ -197,6 +207,10 @@ func (r *Relay) survive() {
 		r.o.Panicked(p, debug.Stack())
 	}
 }
+
+// Unhurried says why packets wait their turn with other work of the host, nil where
+// they do not, or are not to go first.
+func (r *Relay) Unhurried() error { return r.unhurried }
 
 // Now is the instant packets are measured with, and voices are asked to speak at.
 func (r *Relay) Now() time.Duration { return r.now() }

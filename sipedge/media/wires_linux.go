@@ -37,8 +37,11 @@ func newWires(r *Relay) (wires, error) {
 		begun := make(chan error)
 		k.running.Go(func() { l.run(begun) })
 		if err := <-begun; err != nil {
-			k.close()
-			return nil, err
+			if r.o.Realtime == Must {
+				k.close()
+				return nil, err
+			}
+			r.unhurried = err
 		}
 	}
 	return k, nil
@@ -95,6 +98,7 @@ type loop struct {
 	relay  *Relay
 	epoll  int
 	closed atomic.Bool
+	hurry  hurry                                        // the loop's own
 	wires  atomic.Pointer[[]atomic.Pointer[kernelWire]] // by descriptor
 
 	mu     sync.Mutex
@@ -141,31 +145,15 @@ const (
 	busy   = 4 // packets in a round from which gathering pays
 )
 
-// hasten makes the calling thread, which is the loop's until both end, wake up when
-// it asked to and not up to 50 us later; with media.realtime also before all threads
-// that may wait: while every core has work to do, a packet waits for its turn
-// otherwise. SCHED_RR takes turns with others of its kind, and the kernel keeps one
-// twentieth of each core for the rest (sched_rt_runtime_us).
-func (l *loop) hasten() error {
-	runtime.LockOSThread()
-	const slack = 1000 // ns
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, slack, 0, 0, 0)
-	if !l.relay.o.Realtime {
-		return nil
-	}
-	lowest := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
-	if err := unix.SchedSetAttr(0, &lowest, 0); err != nil {
-		return fmt.Errorf("media.realtime: the kernel does not allow real-time priority: %w; allow it (LimitRTPRIO=1 in a unit, or CAP_SYS_NICE), or write realtime: false", err)
-	}
-	return nil
-}
-
-// run reads until the loop is closed. It says first whether it could begin.
+// run reads until the loop is closed. It says first whether it has the priority that
+// it is to have; without one that it must have it does not begin.
 func (l *loop) run(begun chan<- error) {
 	defer unix.Close(l.epoll)
-	err := l.hasten()
+	runtime.LockOSThread() // until both end
+	defer l.hurry.end()
+	err := l.hurry.begin(l.relay.o.Realtime)
 	begun <- err
-	if err != nil {
+	if err != nil && l.relay.o.Realtime == Must {
 		return
 	}
 	events := make([]unix.EpollEvent, roundSize)
@@ -173,6 +161,7 @@ func (l *loop) run(begun chan<- error) {
 	var h rtp.Header
 	for !l.closed.Load() {
 		l.bury()
+		l.hurry.judge(l.relay.now())
 		n, errno := epollWait(l.epoll, events, napMillis)
 		if errno != 0 && errno != unix.EINTR {
 			panic("media: epoll_wait: " + errno.Error()) // a descriptor of ours is wrong

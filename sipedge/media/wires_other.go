@@ -5,8 +5,10 @@ package media
 import "errors"
 
 func newWires(r *Relay) (wires, error) {
-	if r.o.Realtime {
-		return nil, errors.New("media.realtime: real-time priority is had on Linux only; write realtime: false")
+	if err := errors.New("media.realtime: real-time priority is had on Linux only"); r.o.Realtime == Must {
+		return nil, err
+	} else if r.o.Realtime == IfAllowed {
+		r.unhurried = err
 	}
 	return &plainWires{relay: r, net: r.o.Net}, nil
 }

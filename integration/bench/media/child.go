@@ -69,7 +69,11 @@ func (c *child) close() {
 func serve(kind string) {
 	join := floorJoin
 	if kind, realtime := strings.CutSuffix(kind, realtimeMark); kind == "sipedge" {
-		r, err := media.Open(media.Options{V4: home, First: 20000, Last: 31999, Realtime: realtime})
+		o := media.Options{V4: home, First: 20000, Last: 31999, Realtime: media.Never}
+		if realtime {
+			o.Realtime = media.Must
+		}
+		r, err := media.Open(o)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -18,7 +18,7 @@ func (l *Lab) ServeOnDisk(name string, bytes int) *Edge {
 	}
 	data := l.file(name + ".data")
 	script := fmt.Sprintf(`mount -t tmpfs -o size=%d none %s && exec "$@"`, bytes, data)
-	e := l.start(name, "unshare", how, "sh", "-c", script, "sh")
+	e := l.Start(name, "unshare", how, "sh", "-c", script, "sh")
 	e.UntilReady()
 	e.data = filepath.Join(fmt.Sprintf("/proc/%d/root", e.PID()), data)
 	return e

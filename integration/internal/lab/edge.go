@@ -32,15 +32,9 @@ func (l *Lab) Serve(name string) *Edge {
 	return e
 }
 
-// Start starts the edge of that name without waiting.
-func (l *Lab) Start(name string) *Edge {
-	l.T.Helper()
-	return l.start(name)
-}
-
-// start starts an edge by way of the programs before it, each of which becomes
-// the next.
-func (l *Lab) start(name string, before ...string) *Edge {
+// Start starts the edge of that name without waiting, by way of the programs before
+// it, each of which becomes the next.
+func (l *Lab) Start(name string, before ...string) *Edge {
 	l.T.Helper()
 	log := l.file(name + ".log")
 	e := &Edge{lab: l, data: l.file(name + ".data")}
