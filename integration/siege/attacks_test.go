@@ -57,6 +57,7 @@ func attacks() []attack {
 		{"rtp_of_a_trunk", []string{`reason="not_sip"`}, func(f *field, stop <-chan struct{}, sent *atomic.Int64) {
 			f.datagrams(neighbor, 20_000, stop, sent, rtp)
 		}},
+		{"media_of_a_call", []string{`result="stranger"`}, floodCall},
 		{"slowloris_tcp", []string{`reason="stranger"`}, func(f *field, stop <-chan struct{}, sent *atomic.Int64) {
 			f.connections(f.Port("5060"), 500, stop, sent, func(i int) []byte { return request("INVITE", neighbor, i, "") })
 		}},
@@ -105,7 +106,11 @@ func pace(perSecond int, stop <-chan struct{}, do func(i int) bool) {
 
 // datagrams sends what make writes from an address, and reads nothing.
 func (f *field) datagrams(from string, perSecond int, stop <-chan struct{}, sent *atomic.Int64, make func(i int) []byte) {
-	c, err := net.DialUDP("udp", &net.UDPAddr{IP: net.ParseIP(from)}, f.addr())
+	f.datagramsTo(f.addr(), from, perSecond, stop, sent, make)
+}
+
+func (f *field) datagramsTo(to *net.UDPAddr, from string, perSecond int, stop <-chan struct{}, sent *atomic.Int64, make func(i int) []byte) {
+	c, err := net.DialUDP("udp", &net.UDPAddr{IP: net.ParseIP(from)}, to)
 	if err != nil {
 		panic(err)
 	}

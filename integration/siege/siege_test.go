@@ -69,7 +69,9 @@ func besieged(t *testing.T, f *field) *field {
 	t.Helper()
 	f.Lab = lab.New(t,
 		lab.Edit{Old: `    sources: [ "127.0.0.0/8" ]`, New: `    sources: [ "127.0.0.1" ]`},
-		lab.Edit{Old: "routes:\n", New: "  - { id: neighbor, profile: generic, sources: [ \"" + neighbor + "\" ], default_country: US }\nroutes:\n"},
+		lab.Edit{Old: "routes:\n", New: "  - { id: neighbor, profile: generic, sources: [ \"" + neighbor + "\" ], default_country: US, trust: { test_override: true } }\nroutes:\n"},
+		lab.Edit{Old: "defaults: {", New: "  - { id: lines, authority: speakops, builtin: testline }\ndefaults: {"},
+		lab.Edit{Old: "admin:\n", New: "media: { address: \"127.0.0.1\", ports: 31000-31099 }\n\nadmin:\n"},
 		lab.Edit{Old: "per_number: { cps: 0, concurrent: 0 }", New: "per_number: { cps: 50, concurrent: 50 }"},
 		lab.Edit{Old: "per_source: { cps: 0 }", New: "per_source: { cps: 50 }"},
 		lab.Edit{Old: "level: info", New: "level: warn"},
