@@ -59,7 +59,7 @@ func TestTestcallHearsItself(t *testing.T) {
 // What a script is told by the exit code, and a person in words.
 func TestTestcallTellsWhatWentWrong(t *testing.T) {
 	t.Parallel()
-	l, _ := lab.Open(t, anchorEdits...)
+	l, edge := lab.Open(t, anchorEdits...)
 	speakops := l.Gateway("speakops-a", "uas_answered", 1)
 	dead := fmt.Sprintf("127.0.0.1:%d", lab.FreePort(t))
 	for _, c := range []struct {
@@ -70,7 +70,7 @@ func TestTestcallTellsWhatWentWrong(t *testing.T) {
 	}{
 		{"not ours", "+12125559999", nil, 1, "number_unknown"},
 		{"not ours, as it should be", "+12125559999", []string{"--expect-code", "404", "--expect-side", "none", "--expect-because", "number_unknown"}, 0, `"passed": true`},
-		{"forced to a side that sends no media", legacyNumber, []string{"--override", "speakops", "--expect-side", "speakops", "--talk", "1500ms"}, 6, "one-way audio: nothing was heard"},
+		{"forced to a side that sends no media", legacyNumber, []string{"--override", "speakops", "--expect-side", "speakops", "--talk", "2500ms"}, 6, "one-way audio: nothing was heard"},
 		{"nobody there", legacyNumber, []string{"--via", dead, "--transport", "tcp"}, 3, "cannot be reached"},
 		{"silence", legacyNumber, []string{"--via", dead, "--ring", "300ms"}, 3, "had said nothing at all"},
 		{"no such codec", legacyNumber, []string{"--codec", "G729"}, 2, "PCMU"},
@@ -85,6 +85,9 @@ func TestTestcallTellsWhatWentWrong(t *testing.T) {
 		})
 	}
 	speakops.Passed()
+	if _, body := edge.Get("/metrics"); !strings.Contains(body, `sipedge_media_one_way_total{not_heard="callee",trunk="qa"} 1`) || edge.Metric("sipedge_media_one_way_total") != 1 {
+		t.Errorf("the edge counts one-way audio otherwise:\n%s", body)
+	}
 }
 
 // A series: every call has a line, and the summary adds up.

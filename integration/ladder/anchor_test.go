@@ -382,6 +382,21 @@ func TestNoMediaHangsUp(t *testing.T) {
 	}, "media: {", "media: { on_inactivity: hangup,")
 }
 
+// Answered with an offer, and never acknowledged: both ends are gone.
+func TestLateOfferNobodyAnswers(t *testing.T) {
+	runAnchored(t, func(s *anchorScene) {
+		s.caller.InviteWith(speakops, "")
+		s.caller.Want("100")
+		s.s1.ReplyWith(s.s1.Want("INVITE"), 200, s.b.SDP())
+		s.caller.Want("200")
+		s.Quiet(59*time.Second, s.caller, s.s1)
+		s.After(2 * time.Second)
+		s.s1.Reply(s.s1.Want("BYE"), 200)
+		s.caller.Reply(s.caller.Want("BYE"), 200)
+		s.free()
+	}, "media: {", "media: { on_inactivity: hangup,")
+}
+
 func TestNoMediaReleasesThePorts(t *testing.T) {
 	runAnchored(t, func(s *anchorScene) {
 		c, _ := s.talk()
@@ -516,6 +531,31 @@ func TestDrainLetsAnchoredCallsFinish(t *testing.T) {
 		s.a.TalkTo(s.b, time.Second)
 		s.HangUp(c, s.s1)
 	})
+}
+
+// A call that does not end keeps a drain no longer than media.drain_timeout, and is
+// left to the next run.
+func TestDrainOfAnchoredCallsIsBounded(t *testing.T) {
+	runAnchored(t, func(s *anchorScene) {
+		c, _ := s.talk()
+		s.stop()
+		s.a.TalkTo(s.b, 59*time.Second)
+		select {
+		case err := <-s.done:
+			s.T.Fatalf("the edge ended within media.drain_timeout: %v", err)
+		default:
+		}
+		s.After(2 * time.Second)
+		if err := <-s.done; err != nil {
+			s.T.Error(err)
+		}
+		if !strings.Contains(s.Log.String(), "calls in progress are left behind") {
+			s.T.Errorf("the log does not say so:\n%s", s.Log)
+		}
+		s.Start()
+		s.a.TalkTo(s.b, time.Second)
+		s.HangUp(c, s.s1)
+	}, "media: {", "media: { drain_timeout: 1m,")
 }
 
 // Hidden, nothing sent towards the trunk has an address of the inside, wherever

@@ -14,6 +14,7 @@ var unseen = map[string]string{
 	"TestAnotherEdgeAnchorsWithTheNextOffer":    "the memory of the edge that was there before is gone",
 	"TestDrainLetsAnchoredCallsFinish":          "the memory of the last run is gone",
 	"TestAnotherEdgeEndsARescue":                "the memory of the edge that was there before is gone",
+	"TestDrainOfAnchoredCallsIsBounded":         "the memory of the last run is gone",
 	"TestAnotherEdgeTakesTheBye":                "the memory of the edge that was there before is gone",
 	"TestRestartAndTheInviteAgain":              "the memory of the last run is gone",
 	"TestRestartMidDialog":                      "the memory of the last run is gone",

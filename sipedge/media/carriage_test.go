@@ -158,3 +158,42 @@ func TestSRTPPassesUntouched(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// A re-INVITE turns the call into a fax in place of its audio (T.38 annex D), and
+// another one turns it back: on the same ports, and each takes only what was agreed on.
+func TestFaxTakesOver(t *testing.T) {
+	r := lab(t, nil)
+	s, a, b := session(t, r, false), newPhone(t), newPhone(t)
+	toA, toB := talk(t, s, a, b, true)
+	a.says("beep", toA)
+	b.hears("beep", toB)
+	udptl := "\x00\x01\x01\x40fax" // no RTP whatever one makes of it
+	a.sends([]byte(udptl), toA)
+	counted(t, "malformed", r.Counters.Malformed.Load, 1)
+	fax := func(p *phone) []byte {
+		return []byte(strings.NewReplacer("m=audio", "m=image", "RTP/AVP 0", "udptl t38").Replace(p.sdp("a=T38FaxVersion:0")))
+	}
+	turn := func(key uint32, offer, answer []byte, wants string) {
+		t.Helper()
+		out, err := s.Offer(caller, key, false, offer, nil)
+		if err != nil || portIn(t, out) != toB || !bytes.Contains(out, []byte(wants)) {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if out, err = s.Answer(callee, true, true, answer, nil); err != nil || portIn(t, out) != toA || !bytes.Contains(out, []byte(wants)) {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	turn(2, fax(a), fax(b), " udptl t38\r\n")
+	a.sends([]byte(udptl), toA)
+	b.hears(udptl, toB)
+	b.sends([]byte(udptl), toB)
+	a.hears(udptl, toA)
+	turn(3, []byte(a.sdp()), []byte(b.sdp()), " RTP/AVP 0\r\n")
+	a.sends([]byte(udptl), toA)
+	counted(t, "malformed", r.Counters.Malformed.Load, 2)
+	a.says("back", toA)
+	b.hears("back", toB)
+	if used, _, _ := r.Ports(); used != 2 {
+		t.Errorf("%d pairs for one line", used)
+	}
+}

@@ -65,7 +65,7 @@ func (s *Session) look(now time.Duration, out []Event) []Event {
 			continue
 		}
 		st.mu.Lock()
-		active = active || st.open && st.both
+		active = active || st.open && st.both || st.up && !st.agreed // answered, and its offer never
 		last = max(last, st.last)
 		was := st.silence
 		is, changed := st.watch.Look(now)
