@@ -50,7 +50,7 @@ func TestSeeingCalls(t *testing.T) {
 		{"--trunk qa", all}, {"--trunk nobody", nil}, {"--gateway legacy-a", []string{legacyNumber, busy}}, {"--gateway legacy-b", nil},
 		{"--route legacy-main", []string{legacyNumber, busy}}, {"--code 486", []string{busy}}, {"--code 4xx", failed}, {"--code 200", []string{legacyNumber}},
 		{"--because number_unknown", []string{unknown}}, {"--outcome busy", []string{busy}}, {"--state ended", []string{legacyNumber}}, {"--state open", nil},
-		{"--failed", failed}, {"--test", all}, {"--since 10m", all}, {"--until 10m", nil}, {"--since 2100-01-01T00:00:00Z", nil}, {"--failed --code 404", []string{unknown}},
+		{"--failed", failed}, {"--test", all}, {"--since 10m", all}, {"--since -10m", all}, {"--until 10m", nil}, {"--since 2100-01-01T00:00:00Z", nil}, {"--failed --code 404", []string{unknown}},
 	} {
 		var list struct{ Calls []ladder.Call }
 		if err := json.Unmarshal([]byte(ask(strings.Fields("calls --json "+c.args)...)), &list); err != nil {

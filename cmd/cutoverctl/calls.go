@@ -22,8 +22,8 @@ type callsCmd struct {
 	State   string `placeholder:"STATE" enum:"open,answered,ended,failed,refused," default:"" help:"open, answered, ended, failed, refused."`
 	Failed  bool   `short:"x" help:"Only failed and refused ones."`
 	Test    bool   `help:"Only calls of test trunks."`
-	Since   string `placeholder:"TIME" help:"Begun at this instant (RFC 3339) or later, or so long ago (10m)."`
-	Until   string `placeholder:"TIME" help:"Begun before it."`
+	Since   moment `placeholder:"TIME" help:"Begun at this instant (RFC 3339) or later, or so long ago (10m or -10m)."`
+	Until   moment `placeholder:"TIME" help:"Begun before it."`
 	Limit   int    `default:"100" placeholder:"N" help:"At most so many, the latest (${default})."`
 	Follow  bool   `short:"f" help:"Go on with calls as they come, until interrupted."`
 }
@@ -79,29 +79,17 @@ func (c *callsCmd) query(now time.Time) (url.Values, error) {
 			q.Set(name, "true")
 		}
 	}
-	for name, value := range map[string]string{"since": c.Since, "until": c.Until} {
+	for name, value := range map[string]moment{"since": c.Since, "until": c.Until} {
 		if value == "" {
 			continue
 		}
-		at, err := instantOf(value, now)
+		at, err := value.past(now)
 		if err != nil {
 			return nil, fmt.Errorf("--%s: %w", name, err)
 		}
 		q.Set(name, at.UTC().Format(time.RFC3339Nano))
 	}
 	return q, nil
-}
-
-// instantOf reads an instant, or how long ago one was.
-func instantOf(s string, now time.Time) (time.Time, error) {
-	if ago, err := time.ParseDuration(s); err == nil {
-		return now.Add(-ago), nil
-	}
-	at, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return at, fmt.Errorf("%.40q is neither a time such as 2026-03-01T10:00:00Z nor a span such as 10m", s)
-	}
-	return at, nil
 }
 
 var callHead = []string{"CALL", "BEGUN", "TRUNK", "CALLER", "NUMBER", "STATE", "CODE", "ROUTE", "GATEWAY", "BECAUSE", "WHAT BECAME OF IT"}

@@ -90,7 +90,7 @@ func TestAMissingEdge(t *testing.T) {
 	show("anna", exitUsage, "edges declare-off edge-2~9x4c --yes")
 	show("viv", exitForbidden, "edges declare-off edge-2~9x4c --yes --reason dead")
 	show("anna", exitFailed, "edges declare-off edge-3~aaaa --yes --reason dead")
-	show("anna", exitOK, "edges declare-off edge-2~9x4c --yes --reason dead --stopped=-10m")
+	show("anna", exitOK, "edges declare-off edge-2~9x4c --yes --reason dead --stopped -10m")
 	show("anna", exitOK, "arm c-7 --yes")
 	golden(t, "missing", all.String())
 	out, _ := do("viv", exitOK, "edges --json")

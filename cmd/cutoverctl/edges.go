@@ -97,7 +97,7 @@ func perSecond(e *admin.FleetEdge) string {
 type declareOffCmd struct {
 	Edge    string `arg:"" placeholder:"EDGE" help:"Its identity, as edges shows it: edge-2~9x4c."`
 	Reason  string `required:"" placeholder:"REASON" help:"For the journal."`
-	Stopped string `placeholder:"TIME" help:"It takes no calls since then: RFC 3339, or --stopped=-10m."`
+	Stopped moment `placeholder:"TIME" help:"It takes no calls since then: RFC 3339, or so long ago (-10m)."`
 	Yes     bool   `short:"y" help:"Do not ask. It is asked twice."`
 }
 
@@ -109,7 +109,7 @@ func (c *declareOffCmd) Run(ctx context.Context, d *desk) error {
 		return err
 	}
 	now := storeTime(ctx, edge)
-	stopped, err := when(c.Stopped, now)
+	stopped, err := c.Stopped.in(now)
 	if err != nil {
 		return badUsage{err}
 	}

@@ -19,7 +19,7 @@ import (
 
 type explainCmd struct {
 	Number string `arg:"" optional:"" placeholder:"NUMBER" help:"The called number, in E.164, or as callers of --trunk dial it."`
-	At     string `placeholder:"TIME" help:"Another instant than now: RFC 3339, or in so long (+90m) or so long ago (--at=-10s)."`
+	At     moment `placeholder:"TIME" help:"Another instant than now: RFC 3339, or in so long (+90m) or so long ago (-10s)."`
 	Trunk  string `placeholder:"TRUNK" help:"The trunk the call comes on."`
 	Caller string `placeholder:"NUMBER" help:"Who calls."`
 	Forced string `enum:"legacy,speakops," default:"" placeholder:"SIDE" help:"With a test override: legacy or speakops."`
@@ -29,7 +29,7 @@ type explainCmd struct {
 
 // Run asks the edge's own Decide, for one call or a file of them.
 func (c *explainCmd) Run(ctx context.Context, d *desk) error {
-	at, err := when(c.At, time.Now())
+	at, err := c.At.in(time.Now())
 	switch {
 	case err != nil:
 		return badUsage{err}
@@ -47,23 +47,6 @@ func (c *explainCmd) Run(ctx context.Context, d *desk) error {
 		return err
 	}
 	return d.show(x, func(p *paper) { drawExplanation(p, &x) })
-}
-
-// when reads an instant; "" is the zero time.
-func when(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-") {
-		if span, err := time.ParseDuration(text); err == nil {
-			return now.Add(span), nil
-		}
-	}
-	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return at, fmt.Errorf("%.40q is no instant; write 2026-03-01T10:00:00Z, or +90m from now", text)
-	}
-	return at, nil
 }
 
 func drawExplanation(p *paper, x *admin.Explanation) {
@@ -235,7 +218,7 @@ func readCSV(f io.Reader, name string) (all []recorded, err error) {
 			case "caller":
 				one.Caller = value
 			case "at":
-				if one.At, err = when(value, time.Now()); err != nil {
+				if one.At, err = moment(value).in(time.Now()); err != nil {
 					return nil, fmt.Errorf("%s:%d: at: %w", name, line, err)
 				}
 			default:

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +38,7 @@ type house struct {
 	report admin.Report
 	broken error
 	level  slog.LevelVar
+	about  atomic.Pointer[time.Time] // what explain was asked last
 }
 
 func (h *house) Health() admin.Report { return h.report }
@@ -261,6 +264,7 @@ func (h *house) Explain(q admin.Question) (admin.Explanation, error) {
 	if q.Number == "1" {
 		return admin.Explanation{}, admin.NewProblem(422, "not_a_number", "number: write it in E.164")
 	}
+	h.about.Store(&q.At)
 	x := admin.Explanation{
 		Edge: "edge-1", PublicNumber: q.Number, At: began, ClockError: 0.00025, Trunk: q.Trunk, Kind: "route", Authority: "legacy", Because: "before_cut",
 		Decision: "route legacy via=lg1,lg2 because=before_cut", Otherwise: "the cutover moved, flipped now or cancelled",
@@ -274,7 +278,8 @@ func (h *house) Explain(q admin.Question) (admin.Explanation, error) {
 }
 
 func TestExplain(t *testing.T) {
-	url := open(t, &house{}, admin.ExplainBy(&house{}))
+	var asked house
+	url := open(t, &house{}, admin.ExplainBy(&asked))
 	file := func(name, text string) string {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -302,15 +307,29 @@ func TestExplain(t *testing.T) {
 	golden(t, "explain-csv", explain(exitOK, "", "--trunk", "qa", "--file", file("calls.csv", "number,at\n+12025550143,\n+12025550144,2026-03-01T11:00:00Z\n")))
 	explain(exitUsage, "wants a NUMBER")
 	explain(exitUsage, "no instant", "+12025550143", "--at", "tomorrow")
+	explain(exitUsage, "--json is no time", "+12025550143", "--at", "--json")
+	explain(exitUsage, "a time is missing", "+12025550143", "--at")
+	for _, span := range []time.Duration{-time.Hour, time.Hour} {
+		text := fmt.Sprintf("%+dm", int(span.Minutes()))
+		explain(exitOK, "", "+12025550143", "--at", text)
+		if at := *asked.about.Load(); time.Until(at.Add(-span)).Abs() > 10*time.Minute {
+			t.Errorf("--at %s asks about %v", text, at)
+		}
+	}
 	explain(exitUsage, `column "colour"`, "--file", file("calls.csv", "number,colour\n+1,red\n"))
 	explain(exitUsage, ":1: ", "--file", file("calls.jsonl", "nonsense\n"))
 	explain(exitFailed, "write it in E.164", "1")
 }
 
 func TestInstants(t *testing.T) {
-	for text, want := range map[string]time.Time{"": {}, "+90m": began.Add(90 * time.Minute), "-10s": began.Add(-10 * time.Second), "2026-03-01T11:00:00+01:00": began} {
-		if got, err := when(text, began); err != nil || !got.Equal(want) {
+	for text, want := range map[moment]time.Time{"": {}, "+90m": began.Add(90 * time.Minute), "-10s": began.Add(-10 * time.Second), "2026-03-01T11:00:00+01:00": began} {
+		if got, err := text.in(began); err != nil || !got.Equal(want) {
 			t.Errorf("%q: %v %v", text, got, err)
+		}
+	}
+	for text, want := range map[moment]time.Duration{"10m": -10 * time.Minute, "-10m": -10 * time.Minute, "+10m": 10 * time.Minute, "2026-03-01T10:00:00Z": 0} {
+		if got, err := text.past(began); err != nil || !got.Equal(began.Add(want)) {
+			t.Errorf("%q in the past: %v %v", text, got, err)
 		}
 	}
 }
