@@ -9,7 +9,7 @@ type keeping struct {
 	queued bool    // stands in one of the queues of calls with something saved
 	number uint64  // among the finished calls of its trunk
 	among  *lately // these; nil: it has not finished
-	saved  []byte  // entries, oldest first
+	saved  []byte  // heads, each with its text behind it, oldest first
 }
 
 // keep decides which calls stay when the ring comes round.
@@ -87,16 +87,17 @@ func (t *Tape) wanted(c *talk) bool {
 }
 
 // passing is told of every entry that leaves the ring.
-func (t *Tape) passing(entry []byte) {
+func (t *Tape) passing(at uint64) {
+	head := t.ring.head(at)
 	if t.tail != nil {
-		t.tail.passing(t.ring.tail, entry)
+		t.tail.passing(at, head)
 	}
-	slot := le.Uint32(entry[atSlot:])
+	slot := le.Uint32(head[atSlot:])
 	if slot == 0 {
 		return
 	}
 	c := t.talks[slot-1]
-	if c.id != entryCall(entry) {
+	if c.id != entryCall(head) {
 		return
 	}
 	c.ring--
@@ -113,11 +114,19 @@ func (t *Tape) passing(entry []byte) {
 	if c.saved == nil {
 		c.saved = t.buffer()
 	}
-	c.saved = append(c.saved, entry...)
-	t.kept += len(entry)
+	was := len(c.saved)
+	c.saved = append(append(c.saved, head...), t.ring.text(head)...)
+	t.kept += len(c.saved) - was
 	t.enqueue(c)
 	for t.kept > t.limit && t.dropOne() {
 	}
+}
+
+// savedOne takes the first entry off those that were saved.
+func savedOne(saved []byte) (head, text, rest []byte) {
+	head, rest = saved[:headLen], saved[headLen:]
+	n := le.Uint32(head[atLen:])
+	return head, rest[:n], rest[n:]
 }
 
 func (t *Tape) enqueue(c *talk) {
@@ -161,8 +170,8 @@ func (t *Tape) dropOne() bool {
 // drop takes from a call what was saved of it.
 func (t *Tape) drop(c *talk) {
 	t.stats.Cut++
-	for rest := c.saved; len(rest) > 0; rest = rest[le.Uint32(rest):] {
-		c.lost++
+	for rest := c.saved; len(rest) > 0; c.lost++ {
+		_, _, rest = savedOne(rest)
 	}
 	t.release(c)
 }

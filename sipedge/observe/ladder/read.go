@@ -71,30 +71,32 @@ func (t *Tape) find(call string) (Ladder, bool) {
 		return Ladder{}, false
 	}
 	l := Ladder{Call: t.summary(found)}
-	for rest := found.saved; len(rest) > 0; rest = rest[le.Uint32(rest):] {
-		l.Steps = append(l.Steps, t.step(rest[:le.Uint32(rest)], found))
+	for head, text, rest := []byte(nil), []byte(nil), found.saved; len(rest) > 0; {
+		head, text, rest = savedOne(rest)
+		l.Steps = append(l.Steps, t.step(head, text, found))
 	}
 	at := len(l.Steps)
-	for position := found.last; position > 0; {
-		e := t.ring.at(position - 1)
-		if e == nil {
+	for position := found.last; position > 0 && t.ring.has(position-1); {
+		head := t.ring.head(position - 1)
+		l.Steps = append(l.Steps, t.step(head, t.ring.text(head), found))
+		back := uint64(le.Uint32(head[atBack:]))
+		if back == 0 {
 			break
 		}
-		l.Steps = append(l.Steps, t.step(e, found))
-		position = le.Uint64(e[atPrev:])
+		position -= back
 	}
 	slices.Reverse(l.Steps[at:])
 	return l, true
 }
 
-func (t *Tape) step(e []byte, c *talk) Step {
+func (t *Tape) step(e, text []byte, c *talk) Step {
 	at := time.Duration(le.Uint64(e[atTime:]))
 	s := Step{At: t.wall(at), AfterUS: (at - c.start.At).Microseconds(), Cut: e[atFlags]&flagCut != 0}
 	if e[atKind] == kindNote {
-		s.Note = string(entryText(e))
+		s.Note = string(text)
 		return s
 	}
-	s.raw = bytes.Clone(entryText(e))
+	s.raw = bytes.Clone(text)
 	s.Out, s.Peer, s.Transport = e[atKind] == kindOut, entryPeer(e).String(), transport.Proto(e[atProto]).String()
 	s.Who = t.store.actorName(Actor(le.Uint16(e[atActor:])))
 	at1 := t.store.listener(e[atListener])

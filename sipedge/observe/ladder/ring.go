@@ -2,22 +2,25 @@ package ladder
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
 	"time"
 )
 
 // An entry of the ring is a head of fixed width and the bytes of one message or
-// note. Entries do not wrap: what is left at the end of the ring is skipped.
+// note. Heads lie apart, one behind the other: whoever looks at what leaves the ring
+// need not fetch bytes from memory that nobody has touched since they were written.
+// Texts do not wrap: what is left at the end of theirs is skipped.
 const (
-	atSize     = 0  // of the whole entry, a multiple of 8
-	atLen      = 4  // of the text
+	atText     = 0  // position of its text
 	atTime     = 8  // since the Store's epoch, in nanoseconds
 	atCall     = 16 // 12 bytes
 	atKind     = 28
 	atProto    = 29
 	atListener = 30
 	atFlags    = 31
-	atPrev     = 32 // where the call's entry before this one begins, plus one; 0 for none
+	atLen      = 32 // of the text
+	atBack     = 36 // how many heads ago the call's entry before this one was; 0 for none
 	atAddr     = 40 // 16 bytes
 	atPort     = 56
 	atActor    = 58
@@ -27,12 +30,13 @@ const (
 	// maxText is how much of one message is kept; a longer one is cut and says so.
 	// A datagram holds little more, and a HEP packet no more.
 	maxText = 60000
+	// smallest is a ring that is one: it takes some of the longest messages.
+	smallest = 4 * maxText
 )
 
 // Kinds of entries.
 const (
-	kindPad = iota
-	kindIn
+	kindIn = iota
 	kindOut
 	kindNote
 )
@@ -41,95 +45,72 @@ const flagCut = 1
 
 var le = binary.LittleEndian
 
-// ring is a circle of bytes; positions only grow, and the place of one in memory
+// ring is a circle of entries; positions only grow, and the place of one in memory
 // is its remainder. Everything in it is plain bytes outside of the Go heap where
 // the system allows that: it is no work for the collector.
 type ring struct {
-	mem        []byte
-	head, tail uint64
+	heads, texts []byte
+	places       uint64 // for heads, a power of two
+	first, next  uint64 // positions of the heads that are in it
+	written      uint64 // where the next text begins
 }
 
-func entryLen(text int) int { return (headLen + text + 7) &^ 7 }
-
-// room makes place for an entry of n bytes at the head; gone is told of every
-// entry that must go for it, oldest first.
-func (r *ring) room(n int, gone func(entry []byte)) (entry []byte, at uint64) {
-	size := uint64(len(r.mem))
-	pos := r.head % size
-	if left := size - pos; left < uint64(n) {
-		r.sweep(r.head+left+uint64(n), gone)
-		if left >= headLen {
-			le.PutUint32(r.mem[pos+atSize:], uint32(left))
-			r.mem[pos+atKind] = kindPad
-		}
-		r.head += left
-		pos = 0
-	} else {
-		r.sweep(r.head+uint64(n), gone)
-	}
-	at = r.head
-	r.head += uint64(n)
-	return r.mem[pos : pos+uint64(n)], at
+// divide gives one part in eight or less of some memory to heads, the rest to texts.
+func (r *ring) divide(mem []byte) {
+	r.places = 1 << (bits.Len(uint(len(mem)/8/headLen)) - 1)
+	r.heads, r.texts = mem[:r.places*headLen], mem[r.places*headLen:]
 }
 
-// sweep drops entries from the tail until head may reach up, and then some more:
-// what they belong to is far from the processor, and is fetched side by side.
-func (r *ring) sweep(up uint64, gone func(entry []byte)) {
-	size := uint64(len(r.mem))
-	if r.tail+size < up {
-		up += size / 256
+// room makes place for an entry with a text of n bytes and says where; gone is told
+// the position of every entry that must go for it, oldest first.
+func (r *ring) room(n int, gone func(at uint64)) (at uint64) {
+	size := uint64(len(r.texts))
+	if left := size - r.written%size; left < uint64(n) {
+		r.written += left
 	}
-	for r.tail+size < up {
-		if r.tail >= r.head { // empty: nothing stands in the way
-			r.tail = r.head
-			return
+	up := r.written + uint64(n)
+	if r.crowded(up, 1) {
+		// And some more: the calls they belong to are far from the processor, and are
+		// fetched side by side.
+		for r.crowded(up+size/256, 1+r.places/256) {
+			gone(r.first)
+			r.first++
 		}
-		pos := r.tail % size
-		if size-pos < headLen {
-			r.tail += size - pos
-			continue
-		}
-		n := uint64(le.Uint32(r.mem[pos:]))
-		if r.mem[pos+atKind] != kindPad {
-			gone(r.mem[pos : pos+n])
-		}
-		r.tail += n
 	}
+	at = r.next
+	h := r.head(at)
+	le.PutUint64(h[atText:], r.written)
+	le.PutUint32(h[atLen:], uint32(n))
+	r.next++
+	r.written = up
+	return at
 }
 
-// next is the first entry from a position on, which moves behind it. There must
-// be one.
-func (r *ring) next(position *uint64) []byte {
-	for size := uint64(len(r.mem)); ; {
-		pos := *position % size
-		if left := size - pos; left < headLen {
-			*position += left
-			continue
-		}
-		n := uint64(le.Uint32(r.mem[pos:]))
-		*position += n
-		if r.mem[pos+atKind] != kindPad {
-			return r.mem[pos : pos+n]
-		}
-	}
+// crowded says whether the oldest entry must go before so many places are free
+// and a text may reach up.
+func (r *ring) crowded(up, free uint64) bool {
+	return r.first < r.next && (r.next-r.first+free > r.places || le.Uint64(r.head(r.first)[atText:])+uint64(len(r.texts)) < up)
 }
 
-// at is the entry that begins at a position, nil when it is gone.
-func (r *ring) at(position uint64) []byte {
-	if position < r.tail || position >= r.head {
-		return nil
-	}
-	pos := position % uint64(len(r.mem))
-	return r.mem[pos : pos+uint64(le.Uint32(r.mem[pos:]))]
+// head and text are those of the entry at a position, which must be in the ring.
+func (r *ring) head(at uint64) []byte {
+	place := at & (r.places - 1) * headLen
+	return r.heads[place : place+headLen : place+headLen]
 }
 
-func putHead(e []byte, call id, slot uint32, kind uint8, at time.Duration, text int, prev uint64) {
-	le.PutUint32(e[atSize:], uint32(len(e)))
-	le.PutUint32(e[atLen:], uint32(text))
+func (r *ring) text(head []byte) []byte {
+	at := le.Uint64(head[atText:]) % uint64(len(r.texts))
+	return r.texts[at : at+uint64(le.Uint32(head[atLen:]))]
+}
+
+// has says whether the entry at a position is still there.
+func (r *ring) has(at uint64) bool { return r.first <= at && at < r.next }
+
+func putHead(e []byte, call id, slot uint32, kind uint8, at time.Duration, back uint32) {
 	le.PutUint64(e[atTime:], uint64(at))
 	copy(e[atCall:], call[:])
 	e[atKind], e[atFlags] = kind, 0
-	le.PutUint64(e[atPrev:], prev)
+	le.PutUint32(e[atBack:], back)
 	le.PutUint32(e[atSlot:], slot)
 }
 
@@ -145,8 +126,6 @@ func putWay(e []byte, m *Message) {
 func noWay(e []byte) { clear(e[atAddr:atSlot]) }
 
 func entryCall(e []byte) id { return id(e[atCall : atCall+12]) }
-
-func entryText(e []byte) []byte { return e[headLen : headLen+int(le.Uint32(e[atLen:]))] }
 
 func entryPeer(e []byte) netip.AddrPort {
 	addr := netip.AddrFrom16([16]byte(e[atAddr : atAddr+16]))

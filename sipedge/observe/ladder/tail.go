@@ -2,6 +2,7 @@ package ladder
 
 import (
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/speakops/sipedge/sipedge/records"
@@ -18,6 +19,7 @@ type Tail struct {
 	Hurry <-chan struct{}
 
 	store *Store
+	epoch int64 // of the store, as Taken.Nanos
 	tapes []cursor
 	one   Taken
 }
@@ -25,17 +27,22 @@ type Tail struct {
 // cursor is how far a Tail has come on one tape, whose lock it is under.
 type cursor struct {
 	at          uint64 // position of what comes next
+	from        uint64 // of what is being given out now, until at
 	waiting     int    // messages from there on
 	lost        int    // that the ring took back untaken
 	wake, hurry chan<- struct{}
+
+	// giving is held while entries are given out, which is done outside of the tape's
+	// lock: calls need not wait for it, unless the ring comes round to these very entries.
+	giving sync.Mutex
 }
 
 // Tail is the one Tail of a Store. It is asked for before anything is written.
 func (s *Store) Tail() *Tail {
 	wake, hurry := make(chan struct{}, 1), make(chan struct{}, 1)
-	l := &Tail{Wake: wake, Hurry: hurry, store: s, tapes: make([]cursor, len(s.tapes))}
+	l := &Tail{Wake: wake, Hurry: hurry, store: s, epoch: s.o.Epoch.UnixNano(), tapes: make([]cursor, len(s.tapes))}
 	for i, t := range s.tapes {
-		l.tapes[i] = cursor{wake: wake, hurry: hurry}
+		l.tapes[i].wake, l.tapes[i].hurry = wake, hurry
 		t.tail = &l.tapes[i]
 	}
 	return l
@@ -47,7 +54,7 @@ func (c *cursor) wrote(r *ring) {
 	if c.waiting == 1 {
 		signal(c.wake)
 	}
-	if r.head-c.at > uint64(len(r.mem)/4) {
+	if r.next-c.at > r.places/4 || r.written-le.Uint64(r.head(c.at)[atText:]) > uint64(len(r.texts)/4) {
 		signal(c.hurry)
 	}
 }
@@ -60,8 +67,13 @@ func signal(c chan<- struct{}) {
 }
 
 // passing is told of every entry that leaves the ring.
-func (c *cursor) passing(position uint64, entry []byte) {
-	if position >= c.at && entry[atKind] != kindNote {
+func (c *cursor) passing(at uint64, head []byte) {
+	switch {
+	case at < c.from:
+	case at < c.at:
+		c.giving.Lock() // it is being read
+		c.giving.Unlock()
+	case head[atKind] != kindNote:
 		c.waiting--
 		c.lost++
 	}
@@ -70,39 +82,53 @@ func (c *cursor) passing(position uint64, entry []byte) {
 // Taken is a message as a Tail gives it out; Raw is the ring's.
 type Taken struct {
 	Call  records.CallID
-	Wall  time.Time // of this edge
+	Nanos int64 // since 1970, by this edge's clock
 	Local netip.AddrPort
 	Message
 }
 
 // Take gives out messages of the i-th tape that were not taken yet, in the order
 // they were written and until they are about so many bytes, and says how many
-// there were and how many were lost before them. The tape is locked meanwhile:
-// give must not wait for anything.
+// there were and how many were lost before them. When the ring comes round to them,
+// calls wait for give: it must not wait for anything.
 func (l *Tail) Take(i, bytes int, give func(m *Taken)) (n, lost int) {
 	t, c, m := l.store.tapes[i], &l.tapes[i], &l.one
 	sockets := l.store.sockets()
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	lost, c.lost = c.lost, 0
-	c.at = max(c.at, t.ring.tail)
-	for until := c.at + uint64(bytes); c.waiting > 0 && (n == 0 || c.at < until); {
-		e := t.ring.next(&c.at)
+	n, lost = c.reach(&t.ring, bytes)
+	from, until := c.from, c.at
+	c.giving.Lock()
+	t.mu.Unlock()
+	defer c.giving.Unlock()
+	for ; from < until; from++ {
+		e := t.ring.head(from)
 		if e[atKind] == kindNote {
 			continue
 		}
-		*m = Taken{Call: entryCall(e), Message: Message{
-			At: time.Duration(le.Uint64(e[atTime:])), Out: e[atKind] == kindOut, Proto: e[atProto], Listener: e[atListener],
-			Peer: entryPeer(e), Actor: Actor(le.Uint16(e[atActor:])), Raw: entryText(e),
-		}}
-		m.Wall = t.wall(m.At)
+		m.Call, m.At, m.Out, m.Proto, m.Listener = entryCall(e), time.Duration(le.Uint64(e[atTime:])), e[atKind] == kindOut, e[atProto], e[atListener]
+		m.Peer, m.Actor, m.Raw = entryPeer(e), Actor(le.Uint16(e[atActor:])), t.ring.text(e)
+		m.Nanos, m.Local = l.epoch+int64(m.At), netip.AddrPort{}
 		if int(m.Listener) < len(sockets) {
 			m.Local = sockets[m.Listener].Local
 		}
 		give(m)
-		c.waiting--
-		n++
 	}
+	return n, lost
+}
+
+// reach goes on until about so many bytes, and says how many messages these are and
+// how many were lost before them.
+func (c *cursor) reach(r *ring, bytes int) (n, lost int) {
+	lost, c.lost = c.lost, 0
+	c.from = max(c.at, r.first)
+	for c.at = c.from; n < c.waiting && bytes > 0; c.at++ {
+		e := r.head(c.at)
+		if bytes -= headLen; e[atKind] != kindNote {
+			bytes -= int(le.Uint32(e[atLen:]))
+			n++
+		}
+	}
+	c.waiting -= n
 	return n, lost
 }
 
@@ -112,7 +138,7 @@ func (l *Tail) Skip() (lost int) {
 		c := &l.tapes[i]
 		t.mu.Lock()
 		lost += c.lost + c.waiting
-		c.at, c.lost, c.waiting = t.ring.head, 0, 0
+		c.at, c.from, c.lost, c.waiting = t.ring.next, t.ring.next, 0, 0
 		t.mu.Unlock()
 	}
 	return lost

@@ -28,7 +28,7 @@ func TestTailTakesEveryMessageOrCountsIt(t *testing.T) {
 				}
 				next++
 				lost--
-				if m.Local != s1 || m.Peer != caller || m.Wall != epoch.Add(m.At) || m.Call == (id{}) {
+				if m.Local != s1 || m.Peer != caller || m.Nanos != epoch.Add(m.At).UnixNano() || m.Call == (id{}) {
 					t.Fatalf("seed %d: %+v", seed, *m)
 				}
 			})

@@ -21,9 +21,9 @@ type Tape struct {
 	stats  Stats
 	second int64 // of the refusals counted in taken
 	taken  int
-	gone   func([]byte)
-	busy   *talk // must not be forgotten now
-	near   *talk // the last one written to: a step of a call writes several entries
+	gone   func(at uint64)
+	busy   *talk       // must not be forgotten now
+	near   [1024]*talk // calls written to of late, by their keys: nearly always spares a look at calls
 }
 
 // key is what calls are found by: short, so that finding one costs little. Names
@@ -32,14 +32,16 @@ func key(call id) uint64 { return le.Uint64(call[:]) ^ le.Uint64(call[4:]) }
 
 // of is the talk of a call, nil when it has none.
 func (t *Tape) of(call id) *talk {
-	if t.near == nil || t.near.id != call {
-		c := t.calls[key(call)]
+	k := key(call)
+	near := &t.near[k%uint64(len(t.near))]
+	if *near == nil || (*near).id != call {
+		c := t.calls[k]
 		if c == nil || c.id != call {
 			return nil
 		}
-		t.near = c
+		*near = c
 	}
-	return t.near
+	return *near
 }
 
 // Message is one message of a call. Raw is copied.
@@ -58,7 +60,7 @@ type Message struct {
 type talk struct {
 	id       id
 	slot     uint32 // its place in the tape's talks, plus one
-	last     uint64 // position of its latest entry in the ring plus one, 0 for none
+	last     uint64 // position of its latest entry plus one, 0 for none
 	ring     int32  // entries in the ring
 	messages int32
 	keeping
@@ -81,8 +83,7 @@ func (c *talk) turn(s State) {
 func newTape(s *Store, o Options) *Tape {
 	t := &Tape{store: s, calls: map[uint64]*talk{}}
 	t.keep.init(o.PerTrunk, o.KeepBytes/o.Tapes)
-	// Less than a few of the longest messages would not be a ring.
-	t.ring.mem = memory(t, max(o.RingBytes/o.Tapes, 4*entryLen(maxText))&^7)
+	t.ring.divide(memory(t, max(o.RingBytes/o.Tapes, smallest)))
 	t.gone = t.passing
 	return t
 }
@@ -108,8 +109,8 @@ func (t *Tape) begin(call id, s Start) *talk {
 	}
 	c.id, c.start = call, s
 	c.turn(Open)
-	t.calls[key(call)] = c
-	t.near = c
+	k := key(call)
+	t.calls[k], t.near[k%uint64(len(t.near))] = c, c
 	return c
 }
 
@@ -147,27 +148,30 @@ func (t *Tape) Note(call id, at time.Duration, text []byte) {
 	}
 }
 
-// entry writes one entry of a call at the head of the ring; c is nil when the
-// call has no ladder.
+// entry writes one entry of a call and returns its head; c is nil when the call has
+// no ladder.
 func (t *Tape) entry(call id, c *talk, kind uint8, at time.Duration, text []byte) []byte {
 	cut := len(text) > maxText
 	if cut {
 		text = text[:maxText]
 	}
 	t.busy = c // its own entries may be the oldest
-	e, position := t.ring.room(entryLen(len(text)), t.gone)
+	position := t.ring.room(len(text), t.gone)
 	t.busy = nil
-	slot, prev := uint32(0), uint64(0)
+	slot, back := uint32(0), uint64(0)
 	if c != nil {
-		slot, prev = c.slot, c.last
+		if slot = c.slot; c.last > t.ring.first {
+			back = position + 1 - c.last
+		}
 		c.last = position + 1
 		c.ring++
 	}
-	putHead(e, call, slot, kind, at, len(text), prev)
+	e := t.ring.head(position)
+	putHead(e, call, slot, kind, at, uint32(back))
 	if cut {
 		e[atFlags] = flagCut
 	}
-	copy(e[headLen:], text)
+	copy(t.ring.text(e), text)
 	return e
 }
 
