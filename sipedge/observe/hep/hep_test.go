@@ -1,7 +1,9 @@
 package hep
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -104,6 +106,29 @@ func freePort(t *testing.T) int {
 	}
 	defer c.Close()
 	return c.LocalAddr().(*net.UDPAddr).Port
+}
+
+// What a Sender writes is what Append does: packets between addresses of one family
+// or of both, over UDP and a stream, with any payload.
+func TestFormsArePackets(t *testing.T) {
+	call := records.CallID{1, 2, 3, 11: 255}
+	for _, password := range []string{"", "secret"} {
+		s := New(Options{Agent: 2001, Node: "edge-1", Password: password})
+		for _, way := range [][2]netip.AddrPort{{peer4, local4}, {peer6, local6}, {peer4, local6}, {peer6, local4}, {peer4, {}}} {
+			for i, payload := range []string{"", invite, strings.Repeat("x", MaxPayload+1)} {
+				m := ladder.Taken{Call: call, Nanos: at.UnixNano(), Local: way[1], Message: ladder.Message{Out: i == 1, Proto: uint8(i % 2), Peer: way[0], Raw: []byte(payload)}}
+				p := Packet{At: at, From: way[0], To: way[1], TCP: transport.Proto(m.Proto) != transport.UDP, Agent: 2001, Node: "edge-1", Password: password,
+					Call: hex.AppendEncode(nil, call[:]), Payload: m.Raw}
+				if m.Out {
+					p.From, p.To = p.To, p.From
+				}
+				s.batch = s.batch[:0]
+				if s.add(&m); !bytes.Equal(s.batch, Append(nil, &p)) {
+					t.Errorf("%v, %d bytes:\n%.200q\n%.200q", way, len(payload), s.batch, Append(nil, &p))
+				}
+			}
+		}
+	}
 }
 
 // The chunks of IPv6, which sngrep does not show.

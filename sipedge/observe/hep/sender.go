@@ -2,7 +2,6 @@ package hep
 
 import (
 	"context"
-	"encoding/hex"
 	"net"
 	"strings"
 	"sync"
@@ -30,7 +29,8 @@ type Sender struct {
 	batch []byte    // packets, one after the other, as a stream takes them
 	bare  [][2]int  // where in the batch payloads lie that may hold secrets
 	one   Packet
-	name  [24]byte // of the call, in hexadecimal
+	four  form // of packets between IPv4 addresses
+	any   form
 
 	mu    sync.Mutex
 	stats Stats
@@ -53,7 +53,7 @@ func New(o Options) *Sender {
 			return (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, network, address)
 		}
 	}
-	return &Sender{o: o, one: Packet{Agent: o.Agent, Node: o.Node, Password: o.Password}}
+	return &Sender{o: o, four: newForm(true, o.Agent, o.Node, o.Password), any: newForm(false, o.Agent, o.Node, o.Password)}
 }
 
 // Stats is a snapshot of the counters.
@@ -151,7 +151,7 @@ func (s *Sender) take(tape int) int {
 	if lost > 0 {
 		s.note(0, lost, nil)
 	}
-	// Out of the lock, but while the copy is at hand in the processor.
+	// While the copy is at hand in the processor.
 	for _, at := range s.bare {
 		ladder.Redact(s.batch[at[0]:at[1]])
 	}
@@ -161,13 +161,16 @@ func (s *Sender) take(tape int) int {
 
 // add appends one message to the batch.
 func (s *Sender) add(m *ladder.Taken) {
-	hex.Encode(s.name[:], m.Call[:])
 	p := &s.one
-	p.At, p.From, p.To, p.TCP, p.Call, p.Payload = m.Wall, m.Peer, m.Local, transport.Proto(m.Proto) != transport.UDP, s.name[:], m.Raw
+	p.From, p.To, p.TCP, p.Payload = m.Peer, m.Local, transport.Proto(m.Proto) != transport.UDP, m.Raw
 	if m.Out {
 		p.From, p.To = p.To, p.From
 	}
-	s.batch = Append(s.batch, p)
+	f := &s.any
+	if p.From.Addr().Is4() && p.To.Addr().Is4() {
+		f = &s.four
+	}
+	s.batch = f.append(s.batch, p, m.Call, m.Nanos)
 	s.bare = append(s.bare, [2]int{len(s.batch) - min(len(m.Raw), MaxPayload), len(s.batch)})
 }
 
