@@ -28,7 +28,8 @@ func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
 	var handler slog.Handler
 	switch o.Format {
 	case "", "json":
-		handler = slog.NewJSONHandler(w, h)
+		out := &whole{w: w}
+		handler = &quick{Handler: slog.NewJSONHandler(out, h), out: out, mask: o.MaskNumbers}
 	case "text":
 		handler = slog.NewTextHandler(w, h)
 	default:

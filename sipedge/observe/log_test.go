@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -165,5 +166,70 @@ func TestFloodIsBounded(t *testing.T) {
 	f.settle(context.Background(), time.Now().Add(time.Minute))
 	if len(f.keys) != 0 {
 		t.Errorf("%d keys stay", len(f.keys))
+	}
+}
+
+// Lines are what slog's own handler writes, whoever writes them: plain ones and such
+// with values of every kind, groups, attributes of the logger, numbers to be masked.
+func TestQuickLinesAreSlogs(t *testing.T) {
+	at := time.Date(2026, 3, 1, 10, 0, 0, 120_000_000, time.FixedZone("", 3600))
+	attrs := []slog.Attr{
+		slog.String(KeyTrunk, "qa"), slog.Any(KeyPublicNumber, e164.Number(12025550143)), slog.String(KeyCaller, "+442079460123"), slog.Int(KeyCode, -404),
+		slog.Uint64(KeyRevision, 1<<63), slog.Bool("yes", true), slog.String("html", "<a&b>'"), slog.Any("none", nil), {}, slog.Int(KeyDialled, 12025550143),
+		slog.String("quote", `"\`), slog.String("control", "a\r\nb"), slog.String("accent", "é"), slog.String("del", "\x7f"), slog.Any(KeyError, errors.New("no")),
+		slog.Duration("took", time.Minute), slog.Time("when", at), slog.Float64("half", 0.5), slog.Any("bytes", []byte("abc")), slog.Group("of", slog.String(KeyCaller, "+442079460123")),
+		slog.Any("addr", netip.MustParseAddrPort("[2001:db8::1]:5060")), slog.String(`ke"y`, "value"), slog.Any("level", slog.LevelWarn),
+	}
+	for _, mask := range []bool{false, true} {
+		var got, want bytes.Buffer
+		log, err := NewLogger(&got, LogOptions{MaskNumbers: mask, Edge: "edge-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		quicks, slow := log.Handler(), log.Handler().(*quick)
+		slow.out.(*whole).w = &want
+		slows := slow.Handler
+		write := func(h slog.Handler, into *bytes.Buffer, level slog.Level, msg string, attrs ...slog.Attr) {
+			slow.out.(*whole).w = into
+			r := slog.NewRecord(at, level, msg, 0)
+			r.AddAttrs(attrs...)
+			if err := h.Handle(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, level := range []slog.Level{slog.LevelInfo, slog.LevelError + 1} {
+			for i := range attrs {
+				for _, some := range [][]slog.Attr{attrs[i : i+1], attrs[:i], attrs[i:]} {
+					for _, with := range [][]slog.Attr{nil, attrs[i : i+1]} {
+						write(quicks.WithAttrs(with), &got, level, "de<c>ision", some...)
+						write(slows.WithAttrs(with), &want, level, "de<c>ision", some...)
+					}
+					write(quicks.WithGroup("g").WithAttrs(some), &got, level, "a \"word\"", some...)
+					write(slows.WithGroup("g").WithAttrs(some), &want, level, "a \"word\"", some...)
+				}
+			}
+		}
+		if got.String() != want.String() {
+			g, w := strings.Split(got.String(), "\n"), strings.Split(want.String(), "\n")
+			for i := range min(len(g), len(w)) {
+				if g[i] != w[i] {
+					t.Fatalf("mask %v, line %d:\n%s\nslog writes\n%s", mask, i, g[i], w[i])
+				}
+			}
+			t.Fatalf("%d lines, slog writes %d", len(g), len(w))
+		}
+	}
+}
+
+func BenchmarkLine(b *testing.B) {
+	for _, format := range []string{"json", "text"} {
+		b.Run(format, func(b *testing.B) {
+			log, _ := NewLogger(io.Discard, LogOptions{Format: format, MaskNumbers: true, Edge: "edge-1"})
+			b.ReportAllocs()
+			for b.Loop() {
+				log.LogAttrs(b.Context(), slog.LevelInfo, "decision", slog.String(KeyCall, "0123456789abcdef01234567"), slog.String(KeyTrunk, "qa"),
+					slog.Any(KeyPublicNumber, e164.Number(12025550143)), slog.String(KeyBecause, "port_pending"), slog.Uint64(KeyRevision, 7), slog.Int(KeyCode, 404))
+			}
+		})
 	}
 }
