@@ -23,7 +23,7 @@ import (
 var metricName = regexp.MustCompile(`\b(sipedge|go|process)_[a-z_]+\b`)
 
 // Every metric that the dashboard and the alerts name is one that an edge under
-// load shows, and a real Prometheus understands what they ask.
+// load shows, a real Prometheus understands what they ask, and an alert fires in it.
 func TestDashboardAndAlerts(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"prometheus", "promtool"} {
@@ -75,6 +75,11 @@ func TestDashboardAndAlerts(t *testing.T) {
 	if rules := prometheus("rules", nil); strings.Contains(rules, `"health":"err"`) || !strings.Contains(rules, "SipedgeMisrouted") {
 		t.Errorf("rules: %s", rules)
 	}
+	// The edge's certificate is good for a day.
+	lab.Until(t, 20*time.Second, "an alert that fires", func() bool {
+		alerts := prometheus("alerts", nil)
+		return strings.Contains(alerts, `"alertname":"SipedgeCertificateExpiry"`) && strings.Contains(alerts, `"state":"firing"`) && strings.Contains(alerts, "the certificate of listener tls ends in 23h")
+	})
 	var board struct {
 		Panels []struct {
 			Title   string
