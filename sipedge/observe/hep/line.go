@@ -2,6 +2,7 @@ package hep
 
 import (
 	"net"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/ipv4"
@@ -12,6 +13,7 @@ type line struct {
 	conn   net.Conn         // nil: there is none now
 	many   *ipv4.PacketConn // of datagrams; nil: conn is none of the kernel's, or a stream
 	stream bool
+	raw    syscall.RawConn        // of a stream of the kernel's
 	room   [together]ipv4.Message // for many
 	parts  [together][]byte
 }
@@ -19,7 +21,7 @@ type line struct {
 // A stream is given a piece of this many bytes at a time, and this long for each:
 // a Homer that stopped reading must not hold what waits for the next one.
 const (
-	piece    = 256 << 10
+	piece    = 64 << 10
 	patience = 2 * time.Second
 )
 
@@ -29,8 +31,11 @@ const together = 64
 func (l *line) up() bool { return l.conn != nil }
 
 func (l *line) use(c net.Conn) {
-	_, l.stream = c.(*net.TCPConn)
-	l.conn, l.many = c, nil
+	l.conn, l.many, l.raw = c, nil, nil
+	if tcp, ok := c.(*net.TCPConn); ok {
+		l.stream = true
+		l.raw, _ = tcp.SyscallConn()
+	}
 	if udp, ok := c.(*net.UDPConn); ok {
 		l.many = ipv4.NewPacketConn(udp) // IPv6 too: no option of either family is used
 	}
@@ -59,12 +64,15 @@ func (l *line) write(batch []byte, n int) (went int, err error) {
 func (l *line) pour(batch []byte, n int) (went int, err error) {
 	for len(batch) > 0 {
 		part := batch[:min(len(batch), piece)]
+		batch = batch[len(part):]
+		if part = part[l.atOnce(part):]; len(part) == 0 {
+			continue
+		}
 		_ = l.conn.SetWriteDeadline(time.Now().Add(patience))
 		if _, err := l.conn.Write(part); err != nil {
 			l.close()
 			return 0, err
 		}
-		batch = batch[len(part):]
 	}
 	return n, nil
 }

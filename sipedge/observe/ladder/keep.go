@@ -4,7 +4,6 @@ import "slices"
 
 // keeping is what of a call has left the ring and was worth keeping.
 type keeping struct {
-	lost   int32   // entries that had no room
 	stays  bool    // as long as there is room: it is open, failed or a test
 	queued bool    // stands in one of the queues of calls with something saved
 	number uint64  // among the finished calls of its trunk
@@ -96,21 +95,26 @@ func (t *Tape) passing(at uint64) {
 	if slot == 0 {
 		return
 	}
-	c := t.talks[slot-1]
-	if c.id != entryCall(head) {
-		return
+	p := &t.places[slot-1]
+	last := p.last == at+1
+	if last {
+		p.last = 0
 	}
-	c.ring--
-	if c.ring == 0 {
-		c.last = 0
+	if !p.passed {
+		c := t.talks[slot-1]
+		if p.passed = !t.wanted(c); !p.passed {
+			t.save(c, head)
+		}
 	}
-	if !t.wanted(c) {
-		c.lost++
-		if c.ring == 0 && len(c.saved) == 0 {
+	if p.passed && last {
+		if c := t.talks[slot-1]; len(c.saved) == 0 {
 			t.forget(c)
 		}
-		return
 	}
+}
+
+// save copies an entry that leaves the ring to what is kept of its call.
+func (t *Tape) save(c *talk, head []byte) {
 	if c.saved == nil {
 		c.saved = t.buffer()
 	}
@@ -167,12 +171,21 @@ func (t *Tape) dropOne() bool {
 	return false
 }
 
+// lost is how many entries of a call had no room.
+func (t *Tape) lost(c *talk) (n int) {
+	n = int(c.entries)
+	for rest := c.saved; len(rest) > 0; n-- {
+		_, _, rest = savedOne(rest)
+	}
+	for range t.latest(c) {
+		n--
+	}
+	return n
+}
+
 // drop takes from a call what was saved of it.
 func (t *Tape) drop(c *talk) {
 	t.stats.Cut++
-	for rest := c.saved; len(rest) > 0; c.lost++ {
-		_, _, rest = savedOne(rest)
-	}
 	t.release(c)
 }
 
@@ -183,7 +196,7 @@ func (t *Tape) release(c *talk) {
 		t.buffers = append(t.buffers, c.saved[:0])
 	}
 	c.saved, c.queued = nil, false
-	if c.ring == 0 {
+	if t.places[c.slot-1].last == 0 {
 		t.forget(c)
 	}
 }
@@ -211,7 +224,7 @@ func (t *Tape) forget(c *talk) {
 	if k := key(c.id); t.calls[k] == c {
 		delete(t.calls, k)
 	}
-	*c = talk{slot: c.slot}
+	*c, t.places[c.slot-1] = talk{slot: c.slot}, place{}
 	t.spare = append(t.spare, c)
 	// What is gone must not fill the queues.
 	if n := len(t.plain); n > 64 && n > 4*len(t.calls) {

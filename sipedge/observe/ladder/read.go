@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/hex"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,17 +77,26 @@ func (t *Tape) find(call string) (Ladder, bool) {
 		l.Steps = append(l.Steps, t.step(head, text, found))
 	}
 	at := len(l.Steps)
-	for position := found.last; position > 0 && t.ring.has(position-1); {
-		head := t.ring.head(position - 1)
+	for head := range t.latest(found) {
 		l.Steps = append(l.Steps, t.step(head, t.ring.text(head), found))
-		back := uint64(le.Uint32(head[atBack:]))
-		if back == 0 {
-			break
-		}
-		position -= back
 	}
 	slices.Reverse(l.Steps[at:])
 	return l, true
+}
+
+// latest yields the heads of a call's entries that are in the ring, the latest first.
+func (t *Tape) latest(c *talk) iter.Seq[[]byte] {
+	return func(yield func(head []byte) bool) {
+		position := t.places[c.slot-1].last
+		for position > 0 && t.ring.has(position-1) {
+			head := t.ring.head(position - 1)
+			back := uint64(le.Uint32(head[atBack:]))
+			if !yield(head) || back == 0 {
+				return
+			}
+			position -= back
+		}
+	}
 }
 
 func (t *Tape) step(e, text []byte, c *talk) Step {
@@ -141,7 +151,7 @@ func (t *Tape) summary(c *talk) Call {
 		Decision: c.decided.Kind, RoutingAuthority: c.decided.Authority, PortingState: c.decided.PortingState,
 		Because: c.decided.Because, Revision: c.decided.Revision, Route: c.decided.Route,
 		Gateway: c.final.Gateway, Outcome: c.final.Outcome, Code: c.final.Code, Reason: c.reason, Attempts: c.final.Attempts,
-		Test: c.start.Test, Begun: t.wall(c.start.At), HungUpBy: c.hungUp, Messages: int(c.messages), Lost: int(c.lost),
+		Test: c.start.Test, Begun: t.wall(c.start.At), HungUpBy: c.hungUp, Messages: int(c.messages), Lost: t.lost(c),
 	}
 	if c.decided.To != 0 {
 		s.PublicNumber = number(c.decided.To)

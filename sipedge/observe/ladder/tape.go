@@ -11,12 +11,13 @@ import (
 type Tape struct {
 	store *Store
 
-	mu    sync.Mutex
-	ring  ring
-	calls map[uint64]*talk // by key
-	talks []*talk          // by slot
-	spare []*talk          // of these
-	tail  *cursor          // of whoever takes the messages along; nil: nobody
+	mu     sync.Mutex
+	ring   ring
+	calls  map[uint64]*talk // by key
+	talks  []*talk          // by slot
+	places []place          // by slot
+	spare  []*talk          // of these
+	tail   *cursor          // of whoever takes the messages along; nil: nobody
 	keep
 	stats  Stats
 	second int64 // of the refusals counted in taken
@@ -60,8 +61,7 @@ type Message struct {
 type talk struct {
 	id       id
 	slot     uint32 // its place in the tape's talks, plus one
-	last     uint64 // position of its latest entry plus one, 0 for none
-	ring     int32  // entries in the ring
+	entries  int32
 	messages int32
 	keeping
 
@@ -74,10 +74,19 @@ type talk struct {
 	hungUp  string
 }
 
+// place is what is asked about a call whenever one of its entries leaves the ring.
+// Calls leave it side by side: theirs lie together, so that they stay at hand.
+type place struct {
+	last   uint64 // position of its latest entry plus one, 0 when none is in the ring
+	passed bool   // an entry of it has left the ring and was not wanted: no other is
+}
+
 // turn is the one way a call's state changes.
-func (c *talk) turn(s State) {
+func (t *Tape) turn(c *talk, s State) {
 	c.state = s
-	c.stays = s == Open || c.special()
+	if c.stays = s == Open || c.special(); c.stays {
+		t.places[c.slot-1].passed = false
+	}
 }
 
 func newTape(s *Store, o Options) *Tape {
@@ -105,10 +114,10 @@ func (t *Tape) begin(call id, s Start) *talk {
 		t.spare = t.spare[:n-1]
 	} else {
 		c = &talk{slot: uint32(len(t.talks) + 1)}
-		t.talks = append(t.talks, c)
+		t.talks, t.places = append(t.talks, c), append(t.places, place{})
 	}
 	c.id, c.start = call, s
-	c.turn(Open)
+	t.turn(c, Open)
 	k := key(call)
 	t.calls[k], t.near[k%uint64(len(t.near))] = c, c
 	return c
@@ -160,11 +169,13 @@ func (t *Tape) entry(call id, c *talk, kind uint8, at time.Duration, text []byte
 	t.busy = nil
 	slot, back := uint32(0), uint64(0)
 	if c != nil {
-		if slot = c.slot; c.last > t.ring.first {
-			back = position + 1 - c.last
+		slot = c.slot
+		p := &t.places[slot-1]
+		if p.last > t.ring.first {
+			back = position + 1 - p.last
 		}
-		c.last = position + 1
-		c.ring++
+		p.last = position + 1
+		c.entries++
 	}
 	e := t.ring.head(position)
 	putHead(e, call, slot, kind, at, uint32(back))
@@ -195,9 +206,9 @@ func (t *Tape) Final(call id, f *Final) {
 	}
 	c.final, c.reason = *f, string(f.Reason)
 	c.final.Reason = nil
-	c.turn(Failed)
+	t.turn(c, Failed)
 	if f.Answered {
-		c.turn(Answered)
+		t.turn(c, Answered)
 	}
 	t.finished(c)
 	told := t.store.following.Load()
@@ -217,7 +228,7 @@ func (t *Tape) Over(call id, at time.Duration, by string) {
 	defer t.mu.Unlock()
 	if c := t.of(call); c != nil {
 		c.ended, c.hungUp = at, by
-		c.turn(Ended)
+		t.turn(c, Ended)
 	}
 }
 
@@ -254,7 +265,7 @@ func (t *Tape) Refuse(call id, r *Refusal) {
 	c := t.begin(call, r.Start)
 	t.message(call, c, &r.Request)
 	c.reason = r.Reason
-	c.turn(Refused)
+	t.turn(c, Refused)
 	c.decided = Decided{At: r.At, Kind: "refuse", Because: r.Because, To: r.To}
 	c.final = Final{At: r.At, Outcome: "refused", Code: r.Code}
 	if r.Reason != "" {
