@@ -218,6 +218,32 @@ func TestAFullRingDoesNotWait(t *testing.T) {
 	}
 }
 
+// What waits when the edge ends still leaves.
+func TestTheLastMessagesLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		homer, us := net.Pipe()
+		defer homer.Close()
+		tape, tail := aTape(1 << 20)
+		s := New(Options{Tail: tail, Dial: func(context.Context, string) (net.Conn, error) { return us, nil }})
+		ctx, stop := context.WithCancel(t.Context())
+		go s.Run(ctx)
+		b := make([]byte, 1<<16)
+		for _, word := range []string{"the first", "the last"} {
+			tape.Message(records.CallID{1}, heard(word))
+			if word == "the last" {
+				stop()
+			}
+			if n, err := homer.Read(b); err != nil || !strings.HasSuffix(string(b[:n]), word) {
+				t.Errorf("%v: %q", err, b[:n])
+			}
+			synctest.Wait()
+		}
+		if _, err := homer.Read(b); err != io.EOF {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
 // Over a stream packets follow each other; a Homer that breaks off loses what was
 // on its way, which is counted, and calls go on.
 func TestStream(t *testing.T) {

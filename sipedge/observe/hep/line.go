@@ -34,7 +34,9 @@ func (l *line) use(c net.Conn) {
 	l.conn, l.many, l.raw = c, nil, nil
 	if tcp, ok := c.(*net.TCPConn); ok {
 		l.stream = true
-		l.raw, _ = tcp.SyscallConn()
+		if l.raw, _ = tcp.SyscallConn(); l.raw != nil {
+			unpaced(l.raw)
+		}
 	}
 	if udp, ok := c.(*net.UDPConn); ok {
 		l.many = ipv4.NewPacketConn(udp) // IPv6 too: no option of either family is used

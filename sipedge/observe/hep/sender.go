@@ -63,9 +63,15 @@ func (s *Sender) Stats() Stats {
 	return s.stats
 }
 
-// Run sends until ctx ends; it dials again ten seconds after a failure.
+// Run sends until ctx ends, and then what waits, if there is a way to Homer; it dials
+// again ten seconds after a failure.
 func (s *Sender) Run(ctx context.Context) error {
 	defer s.out.close()
+	defer func() {
+		if s.out.up() {
+			s.pass(context.WithoutCancel(ctx))
+		}
+	}()
 	for {
 		select {
 		case <-ctx.Done():
@@ -79,9 +85,10 @@ func (s *Sender) Run(ctx context.Context) error {
 	}
 }
 
-// patient is how long messages wait for others to leave with. Each time somebody
-// is woken costs a tenth of a millisecond and more, what is written much less.
-const patient = 50 * time.Millisecond
+// patient is how long messages wait for others to leave with, and of how much a
+// crash leaves Homer nothing. Each time somebody is woken costs two tenths of a
+// millisecond, what is written much less.
+const patient = 200 * time.Millisecond
 
 // gather waits until it is time for the next batch; false when ctx has ended.
 func (s *Sender) gather(ctx context.Context) bool {

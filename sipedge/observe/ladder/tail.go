@@ -15,7 +15,7 @@ import (
 type Tail struct {
 	// Wake has something in it when a message was written after all were taken.
 	Wake <-chan struct{}
-	// Hurry has something in it when a quarter of a ring waits to be taken.
+	// Hurry has something in it when half of a ring waits to be taken.
 	Hurry <-chan struct{}
 
 	store *Store
@@ -54,7 +54,7 @@ func (c *cursor) wrote(r *ring) {
 	if c.waiting == 1 {
 		signal(c.wake)
 	}
-	if r.next-c.at > r.places/4 || r.written-le.Uint64(r.head(c.at)[atText:]) > uint64(len(r.texts)/4) {
+	if r.next-c.at > r.places/2 || r.written-le.Uint64(r.head(c.at)[atText:]) > uint64(len(r.texts)/2) {
 		signal(c.hurry)
 	}
 }

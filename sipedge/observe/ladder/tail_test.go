@@ -85,10 +85,10 @@ func TestTailWakes(t *testing.T) {
 	if n := tail.Skip(); n != 2 {
 		t.Errorf("%d messages skipped", n)
 	}
-	for range 300 {
+	for range 600 {
 		write()
 	}
 	if !told(tail.Wake) || !told(tail.Hurry) {
-		t.Error("not woken again, or not hurried with a quarter of the ring waiting")
+		t.Error("not woken again, or not hurried with half of the ring waiting")
 	}
 }
