@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,6 +51,15 @@ func newCollector(t *testing.T) *otelCollector {
 			t.Log(c.text(t))
 		}
 	})
+	for _, at := range []string{c.grpc, c.http} {
+		lab.Until(t, 20*time.Second, "the Collector to listen", func() bool {
+			conn, err := net.Dial("tcp", at)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		})
+	}
 	return c
 }
 
