@@ -36,8 +36,8 @@ type Clock struct {
 	path    string
 	files   records.Files
 
-	hearing sync.Mutex // one sample at a time
-	saving  sync.Mutex // one writer of the file
+	hearing sync.Mutex    // one sample at a time
+	saving  chan struct{} // one writer of the file; no mutex, which would stop the time of a synctest bubble while the disk is slow
 	belief  atomic.Pointer[belief]
 	jump    atomic.Int64 // the last disagreement, nanoseconds
 	jumps   atomic.Uint64
@@ -76,7 +76,7 @@ func New(o Options) (*Clock, error) {
 	if o.Files == nil {
 		o.Files = records.Disk{}
 	}
-	c := &Clock{machine: o.Machine, drift: int64(o.Drift) * 1000, path: o.Path, files: o.Files, tell: o.Jumped}
+	c := &Clock{machine: o.Machine, drift: int64(o.Drift) * 1000, path: o.Path, files: o.Files, tell: o.Jumped, saving: make(chan struct{}, 1)}
 	if !c.machine.Synchronised() {
 		c.drift *= 2
 	}

@@ -31,8 +31,8 @@ const savedVersion = 1
 // replaced as a whole; a clock that knows nothing, or has nowhere to write,
 // writes nothing.
 func (c *Clock) Save() error {
-	c.saving.Lock()
-	defer c.saving.Unlock()
+	c.saving <- struct{}{}
+	defer func() { <-c.saving }()
 	b := c.belief.Load()
 	if b == nil || c.path == "" {
 		return nil
