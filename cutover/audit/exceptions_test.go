@@ -77,6 +77,8 @@ func TestExceptionsWithoutTheirCondition(t *testing.T) {
 	psap := exceptional(routing.PSAP, routing.Legacy, 2*time.Second)
 	early := with(exceptional(routing.BeforeCut, routing.Legacy, -2*time.Second), func(d *Decision) { d.Revision = 7 })
 	late := with(exceptional(routing.Cut, routing.SpeakOps, 2*time.Second), func(d *Decision) { d.Revision, d.State = 7, "activating" })
+	twice := rescuedBy(routing.RescueEarlyDisconnect, "speakops", 404, 404)
+	twice.Attempts[1].Gateway = twice.Attempts[0].Gateway
 	for name, lines := range map[string][]any{
 		"an override that begins later":         {with(override, func(d *Decision) { d.OverrideFrom = cutAt.Add(1800 * time.Millisecond) })},
 		"an override that is over":              {with(override, func(d *Decision) { d.OverrideUntil = cutAt.Add(2 * time.Second) })},
@@ -97,6 +99,7 @@ func TestExceptionsWithoutTheirCondition(t *testing.T) {
 		"an emergency of a stranger":            {with(psap, func(d *Decision) { d.Trunk = "twilio" })},
 		"a rescue though the callee was busy":   {early, rescuedBy(routing.RescueEarlyDisconnect, "speakops", 404, 486)},
 		"a rescue before all were asked":        {early, rescuedBy(routing.RescueEarlyDisconnect, "speakops", 404)},
+		"a rescue after two addresses of one":   {early, twice},
 		"a rescue in another state":             {with(early, func(d *Decision) { d.State = "submitted" }), rescuedBy(routing.RescueEarlyDisconnect, "speakops", 404, 404)},
 		"a rescue to the side it came from":     {early, rescuedBy(routing.RescueEarlyDisconnect, "legacy", 404, 404)},
 		"a fallback before the cut":             {early, rescuedBy(routing.FallbackAfterCut, "legacy", 503, 503)},
@@ -118,6 +121,18 @@ func TestExceptionsWithoutEvidence(t *testing.T) {
 	d.OverrideUntil = time.Time{}
 	findings, totals := told(evening(), nil, d)
 	if len(findings) != 0 || totals.Unproved["calls by override_force_legacy whose records do not show what it rests on"] != 1 {
+		t.Errorf("%v %v", findings, totals.Unproved)
+	}
+}
+
+// The edge that ends a call for another one knows that an exception carried it,
+// and nothing of what was tried before.
+func TestARescueOnlyTheTokenKnowsOf(t *testing.T) {
+	early := exceptional(routing.BeforeCut, routing.Legacy, -2*time.Second)
+	early.Revision = 7
+	c := CDR{Where: "b.cdr:1", Edge: "b", Call: "call20", Authority: "speakops", Because: string(routing.RescueEarlyDisconnect), Outcome: "answered", ByToken: true}
+	findings, totals := told(evening(), trusting, append(goodEvening(), early, c)...)
+	if len(findings) != 0 || totals.Unproved["calls by rescue_early_disconnect of which only another edge has a record"] != 1 {
 		t.Errorf("%v %v", findings, totals.Unproved)
 	}
 }
