@@ -4,11 +4,13 @@ import "slices"
 
 // keeping is what of a call has left the ring and was worth keeping.
 type keeping struct {
-	stays  bool    // as long as there is room: it is open, failed or a test
-	queued bool    // stands in one of the queues of calls with something saved
-	number uint64  // among the finished calls of its trunk
-	among  *lately // these; nil: it has not finished
-	saved  []byte  // heads, each with its text behind it, oldest first
+	stays   bool    // as long as there is room: it is open, failed or a test
+	queued  bool    // stands in one of the queues of calls with something saved
+	tracked bool    // stands among those with entries in the ring that are not saved
+	passed  bool    // stands among those that were not wanted when their oldest entry left the ring
+	number  uint64  // among the finished calls of its trunk
+	among   *lately // these; nil: it has not finished
+	saved   []byte  // heads, each with its text behind it, oldest first
 }
 
 // keep decides which calls stay when the ring comes round.
@@ -20,6 +22,39 @@ type keep struct {
 	plain    []ref // calls with something saved, oldest first: those that go first when there is no room
 	special  []ref // failed and test calls
 	buffers  [][]byte
+	tracked  queue // by their oldest entries
+	passed   queue // by the ends of their latest entries, or about
+	heads    [][]byte
+}
+
+// track is a call, and a position it waits for.
+type track struct {
+	c  *talk
+	at uint64
+}
+
+// queue is calls in the order of their positions.
+type queue struct {
+	list []track
+	gone int
+}
+
+func (q *queue) push(one track) {
+	if q.gone > 64 && 2*q.gone > len(q.list) {
+		n := copy(q.list, q.list[q.gone:])
+		clear(q.list[n:])
+		q.list, q.gone = q.list[:n], 0
+	}
+	q.list = append(q.list, one)
+}
+
+// before says whether there is one with a position before another.
+func (q *queue) before(at uint64) bool { return q.gone < len(q.list) && q.list[q.gone].at < at }
+
+func (q *queue) pop() (one track) {
+	one, q.list[q.gone] = q.list[q.gone], one
+	q.gone++
+	return one
 }
 
 // lately is the last finished calls of one trunk.
@@ -85,41 +120,48 @@ func (t *Tape) wanted(c *talk) bool {
 	return c.stays || c.among != nil && c.among.n-c.number < uint64(t.perTrunk)
 }
 
-// passing is told of every entry that leaves the ring.
-func (t *Tape) passing(at uint64) {
-	head := t.ring.head(at)
+// leave is told up to which position entries leave the ring. Calls are looked at
+// once each, in the order of their oldest entries: one that is wanted is saved with
+// all it has in the ring, one that is not goes with its last entry.
+func (t *Tape) leave(to uint64) {
 	if t.tail != nil {
-		t.tail.passing(at, head)
+		t.tail.leaving(&t.ring, to)
 	}
-	slot := le.Uint32(head[atSlot:])
-	if slot == 0 {
-		return
-	}
-	p := &t.places[slot-1]
-	last := p.last == at+1
-	if last {
-		p.last = 0
-	}
-	if !p.passed {
-		c := t.talks[slot-1]
-		if p.passed = !t.wanted(c); !p.passed {
-			t.save(c, head)
+	for t.tracked.before(to) {
+		c := t.tracked.pop().c
+		if c.tracked = false; t.wanted(c) {
+			t.save(c)
+			continue
 		}
+		c.passed = true
+		t.passed.push(track{c, c.last})
 	}
-	if p.passed && last {
-		if c := t.talks[slot-1]; len(c.saved) == 0 {
+	for t.passed.before(to + 1) {
+		c := t.passed.pop().c
+		if c.last > to { // it went on
+			t.passed.push(track{c, c.last})
+			continue
+		}
+		if c.passed = false; len(c.saved) == 0 {
 			t.forget(c)
 		}
 	}
 }
 
-// save copies an entry that leaves the ring to what is kept of its call.
-func (t *Tape) save(c *talk, head []byte) {
+// save copies what a call has in the ring to what is kept of it.
+func (t *Tape) save(c *talk) {
+	t.heads = t.heads[:0]
+	for head := range t.latest(c) {
+		t.heads = append(t.heads, head)
+	}
 	if c.saved == nil {
 		c.saved = t.buffer()
 	}
 	was := len(c.saved)
-	c.saved = append(append(c.saved, head...), t.ring.text(head)...)
+	for _, head := range slices.Backward(t.heads) {
+		c.saved = append(append(c.saved, head...), t.ring.text(head)...)
+	}
+	c.from = c.last
 	t.kept += len(c.saved) - was
 	t.enqueue(c)
 	for t.kept > t.limit && t.dropOne() {
@@ -196,7 +238,7 @@ func (t *Tape) release(c *talk) {
 		t.buffers = append(t.buffers, c.saved[:0])
 	}
 	c.saved, c.queued = nil, false
-	if t.places[c.slot-1].last == 0 {
+	if !c.tracked && !c.passed {
 		t.forget(c)
 	}
 }
@@ -224,7 +266,7 @@ func (t *Tape) forget(c *talk) {
 	if k := key(c.id); t.calls[k] == c {
 		delete(t.calls, k)
 	}
-	*c, t.places[c.slot-1] = talk{slot: c.slot}, place{}
+	*c = talk{}
 	t.spare = append(t.spare, c)
 	// What is gone must not fill the queues.
 	if n := len(t.plain); n > 64 && n > 4*len(t.calls) {

@@ -84,11 +84,11 @@ func (t *Tape) find(call string) (Ladder, bool) {
 	return l, true
 }
 
-// latest yields the heads of a call's entries that are in the ring, the latest first.
+// latest yields the heads of a call's entries that are in the ring and not saved, the
+// latest first.
 func (t *Tape) latest(c *talk) iter.Seq[[]byte] {
 	return func(yield func(head []byte) bool) {
-		position := t.places[c.slot-1].last
-		for position > 0 && t.ring.has(position-1) {
+		for position := c.last; position > max(c.from, t.ring.first); {
 			head := t.ring.head(position - 1)
 			back := uint64(le.Uint32(head[atBack:]))
 			if !yield(head) || back == 0 {

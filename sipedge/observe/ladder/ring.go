@@ -8,9 +8,8 @@ import (
 )
 
 // An entry of the ring is a head of fixed width and the bytes of one message or
-// note. Heads lie apart, one behind the other: whoever looks at what leaves the ring
-// need not fetch bytes from memory that nobody has touched since they were written.
-// Texts do not wrap: what is left at the end of theirs is skipped.
+// note. Heads lie apart, one behind the other. Texts do not wrap: what is left at the
+// end of theirs is skipped.
 const (
 	atText     = 0  // position of its text
 	atTime     = 8  // since the Store's epoch, in nanoseconds
@@ -24,7 +23,6 @@ const (
 	atAddr     = 40 // 16 bytes
 	atPort     = 56
 	atActor    = 58
-	atSlot     = 60 // of its call among the tape's, plus one; 0 for a call without a ladder
 	headLen    = 64
 
 	// maxText is how much of one message is kept; a longer one is cut and says so.
@@ -50,34 +48,41 @@ var le = binary.LittleEndian
 // the system allows that: it is no work for the collector.
 type ring struct {
 	heads, texts []byte
-	places       uint64 // for heads, a power of two
-	first, next  uint64 // positions of the heads that are in it
-	written      uint64 // where the next text begins
+	places       uint64   // for heads, a power of two
+	step         uint64   // so many entries leave together
+	marks        []uint64 // where the text of the first one of each step begins
+	first, next  uint64   // positions of the heads that are in it
+	written      uint64   // where the next text begins
 }
 
 // divide gives one part in eight or less of some memory to heads, the rest to texts.
 func (r *ring) divide(mem []byte) {
 	r.places = 1 << (bits.Len(uint(len(mem)/8/headLen)) - 1)
 	r.heads, r.texts = mem[:r.places*headLen], mem[r.places*headLen:]
+	r.step = max(1, r.places/256)
+	r.marks = make([]uint64, r.places/r.step)
 }
 
 // room makes place for an entry with a text of n bytes and says where; gone is told
-// the position of every entry that must go for it, oldest first.
-func (r *ring) room(n int, gone func(at uint64)) (at uint64) {
+// up to which position entries must go for it. Nobody need look at them: they were
+// written long ago, and are far from the processor.
+func (r *ring) room(n int, gone func(to uint64)) (at uint64) {
 	size := uint64(len(r.texts))
 	if left := size - r.written%size; left < uint64(n) {
 		r.written += left
 	}
 	up := r.written + uint64(n)
-	if r.crowded(up, 1) {
-		// And some more: the calls they belong to are far from the processor, and are
-		// fetched side by side.
-		for r.crowded(up+size/256, 1+r.places/256) {
-			gone(r.first)
-			r.first++
+	if to := r.first; r.crowded(to, up) {
+		for r.crowded(to, up) {
+			to += r.step
 		}
+		gone(min(to, r.next))
+		r.first, r.next = to, max(to, r.next)
 	}
 	at = r.next
+	if at%r.step == 0 {
+		*r.mark(at) = r.written
+	}
 	h := r.head(at)
 	le.PutUint64(h[atText:], r.written)
 	le.PutUint32(h[atLen:], uint32(n))
@@ -86,11 +91,13 @@ func (r *ring) room(n int, gone func(at uint64)) (at uint64) {
 	return at
 }
 
-// crowded says whether the oldest entry must go before so many places are free
-// and a text may reach up.
-func (r *ring) crowded(up, free uint64) bool {
-	return r.first < r.next && (r.next-r.first+free > r.places || le.Uint64(r.head(r.first)[atText:])+uint64(len(r.texts)) < up)
+// crowded says whether there is no room for one entry more, whose text reaches up,
+// while those from first on stay; that is the beginning of a step.
+func (r *ring) crowded(first, up uint64) bool {
+	return first < r.next && (r.next-first >= r.places || *r.mark(first)+uint64(len(r.texts)) < up)
 }
+
+func (r *ring) mark(at uint64) *uint64 { return &r.marks[at/r.step%uint64(len(r.marks))] }
 
 // head and text are those of the entry at a position, which must be in the ring.
 func (r *ring) head(at uint64) []byte {
@@ -103,15 +110,11 @@ func (r *ring) text(head []byte) []byte {
 	return r.texts[at : at+uint64(le.Uint32(head[atLen:]))]
 }
 
-// has says whether the entry at a position is still there.
-func (r *ring) has(at uint64) bool { return r.first <= at && at < r.next }
-
-func putHead(e []byte, call id, slot uint32, kind uint8, at time.Duration, back uint32) {
+func putHead(e []byte, call id, kind uint8, at time.Duration, back uint32) {
 	le.PutUint64(e[atTime:], uint64(at))
 	copy(e[atCall:], call[:])
 	e[atKind], e[atFlags] = kind, 0
 	le.PutUint32(e[atBack:], back)
-	le.PutUint32(e[atSlot:], slot)
 }
 
 func putWay(e []byte, m *Message) {
@@ -123,7 +126,7 @@ func putWay(e []byte, m *Message) {
 }
 
 // noWay is putWay for a note.
-func noWay(e []byte) { clear(e[atAddr:atSlot]) }
+func noWay(e []byte) { clear(e[atAddr : atActor+2]) }
 
 func entryCall(e []byte) id { return id(e[atCall : atCall+12]) }
 

@@ -54,7 +54,7 @@ func (c *cursor) wrote(r *ring) {
 	if c.waiting == 1 {
 		signal(c.wake)
 	}
-	if r.next-c.at > r.places/2 || r.written-le.Uint64(r.head(c.at)[atText:]) > uint64(len(r.texts)/2) {
+	if r.next-c.at > r.places/2 || r.written-le.Uint64(r.head(max(c.at, r.first))[atText:]) > uint64(len(r.texts)/2) {
 		signal(c.hurry)
 	}
 }
@@ -66,16 +66,20 @@ func signal(c chan<- struct{}) {
 	}
 }
 
-// passing is told of every entry that leaves the ring.
-func (c *cursor) passing(at uint64, head []byte) {
-	switch {
-	case at < c.from:
-	case at < c.at:
-		c.giving.Lock() // it is being read
+// leaving is told up to which position entries leave the ring.
+func (c *cursor) leaving(r *ring, to uint64) {
+	if c.from < c.at && c.from < to { // that may be read just now
+		c.giving.Lock()
 		c.giving.Unlock()
-	case head[atKind] != kindNote:
-		c.waiting--
-		c.lost++
+	}
+	for c.at = max(c.at, r.first); c.at < to; c.at++ {
+		if r.head(c.at)[atKind] != kindNote {
+			c.waiting--
+			c.lost++
+		}
+	}
+	if c.from < to {
+		c.from = c.at
 	}
 }
 

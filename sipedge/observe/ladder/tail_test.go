@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -58,6 +59,43 @@ func TestTailTakesEveryMessageOrCountsIt(t *testing.T) {
 			t.Errorf("seed %d: %d messages neither given out nor counted; the last one given out is the %dth of %d", seed, lost, next, len(written))
 		}
 	}
+}
+
+// While messages are given out others are written, and the ring comes round: none
+// is given out torn or out of order, and each is given out or counted as lost.
+func TestTailReadsBesideCalls(t *testing.T) {
+	s := New(Options{RingBytes: 1, KeepBytes: 1 << 15, Epoch: epoch})
+	tape, tail := s.Tape(0), s.Tail()
+	const n = 30_000
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for i := range n {
+			tape.Message(name(i/10), &Message{Peer: caller, Raw: bytes.Repeat([]byte{byte(i)}, 100+i%5000), At: time.Duration(i)})
+		}
+	}()
+	last, taken, missed := -1, 0, 0
+	for done := false; !done; {
+		select {
+		case <-written:
+			done = true
+		default:
+		}
+		for more := true; more; {
+			got, lost := tail.Take(0, 1<<15, func(m *Taken) {
+				i := int(m.At)
+				if i <= last || len(m.Raw) != 100+i%5000 || bytes.Count(m.Raw, []byte{byte(i)}) != len(m.Raw) {
+					t.Errorf("message %d after %d: %d bytes, or torn", i, last, len(m.Raw))
+				}
+				last = i
+			})
+			taken, missed, more = taken+got, missed+lost, got > 0
+		}
+	}
+	if taken+missed != n {
+		t.Errorf("%d taken and %d lost of %d", taken, missed, n)
+	}
+	t.Logf("%d taken, %d lost", taken, missed)
 }
 
 // One who is woken once is told again only when everything had been taken, and is

@@ -11,18 +11,16 @@ import (
 type Tape struct {
 	store *Store
 
-	mu     sync.Mutex
-	ring   ring
-	calls  map[uint64]*talk // by key
-	talks  []*talk          // by slot
-	places []place          // by slot
-	spare  []*talk          // of these
-	tail   *cursor          // of whoever takes the messages along; nil: nobody
+	mu    sync.Mutex
+	ring  ring
+	calls map[uint64]*talk // by key
+	spare []*talk          // forgotten, to be used again
+	tail  *cursor          // of whoever takes the messages along; nil: nobody
 	keep
 	stats  Stats
 	second int64 // of the refusals counted in taken
 	taken  int
-	gone   func(at uint64)
+	gone   func(to uint64)
 	busy   *talk       // must not be forgotten now
 	near   [1024]*talk // calls written to of late, by their keys: nearly always spares a look at calls
 }
@@ -60,7 +58,8 @@ type Message struct {
 // at comes first: it lies far from what the processor has at hand, and together.
 type talk struct {
 	id       id
-	slot     uint32 // its place in the tape's talks, plus one
+	last     uint64 // position of its latest entry plus one, 0 for none
+	from     uint64 // position from which on entries in the ring count: those before are saved, or lost
 	entries  int32
 	messages int32
 	keeping
@@ -74,26 +73,17 @@ type talk struct {
 	hungUp  string
 }
 
-// place is what is asked about a call whenever one of its entries leaves the ring.
-// Calls leave it side by side: theirs lie together, so that they stay at hand.
-type place struct {
-	last   uint64 // position of its latest entry plus one, 0 when none is in the ring
-	passed bool   // an entry of it has left the ring and was not wanted: no other is
-}
-
 // turn is the one way a call's state changes.
-func (t *Tape) turn(c *talk, s State) {
+func (c *talk) turn(s State) {
 	c.state = s
-	if c.stays = s == Open || c.special(); c.stays {
-		t.places[c.slot-1].passed = false
-	}
+	c.stays = s == Open || c.special()
 }
 
 func newTape(s *Store, o Options) *Tape {
 	t := &Tape{store: s, calls: map[uint64]*talk{}}
 	t.keep.init(o.PerTrunk, o.KeepBytes/o.Tapes)
 	t.ring.divide(memory(t, max(o.RingBytes/o.Tapes, smallest)))
-	t.gone = t.passing
+	t.gone = t.leave
 	return t
 }
 
@@ -113,11 +103,10 @@ func (t *Tape) begin(call id, s Start) *talk {
 		c = t.spare[n-1]
 		t.spare = t.spare[:n-1]
 	} else {
-		c = &talk{slot: uint32(len(t.talks) + 1)}
-		t.talks, t.places = append(t.talks, c), append(t.places, place{})
+		c = new(talk)
 	}
 	c.id, c.start = call, s
-	t.turn(c, Open)
+	c.turn(Open)
 	k := key(call)
 	t.calls[k], t.near[k%uint64(len(t.near))] = c, c
 	return c
@@ -167,18 +156,20 @@ func (t *Tape) entry(call id, c *talk, kind uint8, at time.Duration, text []byte
 	t.busy = c // its own entries may be the oldest
 	position := t.ring.room(len(text), t.gone)
 	t.busy = nil
-	slot, back := uint32(0), uint64(0)
+	back := uint64(0)
 	if c != nil {
-		slot = c.slot
-		p := &t.places[slot-1]
-		if p.last > t.ring.first {
-			back = position + 1 - p.last
+		if !c.tracked && !c.passed {
+			c.tracked = true
+			t.tracked.push(track{c, position})
 		}
-		p.last = position + 1
+		if c.last > max(c.from, t.ring.first) {
+			back = position + 1 - c.last
+		}
+		c.last = position + 1
 		c.entries++
 	}
 	e := t.ring.head(position)
-	putHead(e, call, slot, kind, at, uint32(back))
+	putHead(e, call, kind, at, uint32(back))
 	if cut {
 		e[atFlags] = flagCut
 	}
@@ -206,9 +197,9 @@ func (t *Tape) Final(call id, f *Final) {
 	}
 	c.final, c.reason = *f, string(f.Reason)
 	c.final.Reason = nil
-	t.turn(c, Failed)
+	c.turn(Failed)
 	if f.Answered {
-		t.turn(c, Answered)
+		c.turn(Answered)
 	}
 	t.finished(c)
 	told := t.store.following.Load()
@@ -228,7 +219,7 @@ func (t *Tape) Over(call id, at time.Duration, by string) {
 	defer t.mu.Unlock()
 	if c := t.of(call); c != nil {
 		c.ended, c.hungUp = at, by
-		t.turn(c, Ended)
+		c.turn(Ended)
 	}
 }
 
@@ -265,7 +256,7 @@ func (t *Tape) Refuse(call id, r *Refusal) {
 	c := t.begin(call, r.Start)
 	t.message(call, c, &r.Request)
 	c.reason = r.Reason
-	t.turn(c, Refused)
+	c.turn(Refused)
 	c.decided = Decided{At: r.At, Kind: "refuse", Because: r.Because, To: r.To}
 	c.final = Final{At: r.At, Outcome: "refused", Code: r.Code}
 	if r.Reason != "" {
