@@ -38,8 +38,10 @@ const metricsEvery = 30 * time.Second
 func openWindows(ctx context.Context, cfg *configs.Edge, rdb redis.Cmdable, m *observe.Metrics, shards int, log *slog.Logger) (w *windows, err error) {
 	t := cfg.Telemetry
 	w = &windows{log: log, streams: map[string]*stream.Stream{}}
-	if half := int(t.Ladders.Memory / 2); half > 0 {
-		w.ladders = ladder.New(ladder.Options{Tapes: shards, RingBytes: half, KeepBytes: half, PerTrunk: t.Ladders.PerTrunk})
+	// The ring is written from end to end over and over: the smaller it is, the more of
+	// it, and of everything else, stays at hand for the processor.
+	if ring := int(t.Ladders.Memory / 8); ring > 0 {
+		w.ladders = ladder.New(ladder.Options{Tapes: shards, RingBytes: ring, KeepBytes: int(t.Ladders.Memory) - ring, PerTrunk: t.Ladders.PerTrunk})
 		w.tapes = w.ladders
 	}
 	if t.HEP.Address != "" {
