@@ -27,8 +27,8 @@ func newForm(four bool, agent uint32, node, password string) form {
 	return f
 }
 
-// append is Append for a packet with addresses of the form, of a call with this name and a
-// time in nanoseconds since 1970.
+// append is Append for a packet with addresses of the form, of a call with this name
+// and a time in nanoseconds since 1970.
 func (f *form) append(dst []byte, p *Packet, call [callLen / 2]byte, nanos int64) []byte {
 	from := len(dst)
 	payload := p.Payload[:min(len(p.Payload), MaxPayload)]

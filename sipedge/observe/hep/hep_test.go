@@ -195,7 +195,7 @@ func TestManyLeaveTogether(t *testing.T) {
 // Messages wait for others to leave with, unless there are so many that the ring
 // would come round before they left.
 func TestAFullRingDoesNotWait(t *testing.T) {
-	for n, want := range map[int]time.Duration{1: patient, 1000: 0} {
+	for n, want := range map[int]time.Duration{1: patient, 1500: 0} {
 		synctest.Test(t, func(t *testing.T) {
 			homer, us := net.Pipe()
 			tape, tail := aTape(1 << 20)
@@ -226,6 +226,7 @@ func TestTheLastMessagesLeave(t *testing.T) {
 		tape, tail := aTape(1 << 20)
 		s := New(Options{Tail: tail, Dial: func(context.Context, string) (net.Conn, error) { return us, nil }})
 		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
 		go s.Run(ctx)
 		b := make([]byte, 1<<16)
 		for _, word := range []string{"the first", "the last"} {
