@@ -1,7 +1,10 @@
 package integration
 
 import (
+	"crypto/tls"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,6 +129,12 @@ func ways(add adder) {
 	add("no process listens on the gateway's port", plain("closed_port"), "gateway closed-port", of(numberOf("closed_port"))...)
 	add("the gateway refuses TCP connections", plain("tcp_refused"), "gateway tcp-refuses could not be reached", of(numberOf("tcp_refused"))...)
 	add("the gateway's TLS certificate is nobody's", plain("tls_stranger"), "gateway tls-stranger could not be reached", of(numberOf("tls_stranger"))...)
+	add("a trunk does not believe the edge's TLS certificate", func(s *stage) {
+		s.overTLS(func(c net.Conn) { _ = tls.Client(c, &tls.Config{ServerName: "edge.example.com"}).Handshake() })
+	}, "tls_handshake", "calls", "--because", "tls_handshake", "--limit", "10")
+	add("a trunk speaks plain SIP to the TLS port", func(s *stage) {
+		s.overTLS(func(c net.Conn) { fmt.Fprint(c, "OPTIONS sip:edge SIP/2.0\r\n") })
+	}, "first record does not look like a TLS handshake", "calls", "--because", "tls_handshake", "--limit", "10")
 	add("the gateway knows none of the codecs that were offered", plain("codec"), "Incompatible media format: opus", of(numberOf("codec"))...)
 	add("the gateway's name does not resolve", plain("no_such_name"), "gateway no-such-name has no address: ", of(numberOf("no_such_name"))...)
 	add("the other side's gateways are dead; no call crosses over", plain("dark_side"), "said nothing; gateway speakops-", of(numberOf("dark_side"))...)
@@ -134,6 +143,20 @@ func ways(add adder) {
 	}, "test_override", of(numberOf("forced"))...)
 	add("the caller gives up while it rings", func(s *stage) { s.cancel(numberOf("cancelled"), "SIP/2.0 180", time.Second) }, "the caller gave up after", of(numberOf("cancelled"))...)
 	add("the caller gives up at once", func(s *stage) { s.cancel(numberOf("cancelled_at_once"), "SIP/2.0 100", time.Second) }, "the caller gave up after", of(numberOf("cancelled_at_once"))...)
+}
+
+// overTLS is one connection of trunk qa to the edge's TLS port.
+func (s *stage) overTLS(play func(net.Conn)) {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, Timeout: 5 * time.Second}
+	c, err := d.Dial("tcp", s.tls)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	play(c)
+	_, _ = io.Copy(io.Discard, c)
 }
 
 // cancel calls and gives up once a message was heard, or after some time.

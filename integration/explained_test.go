@@ -35,6 +35,8 @@ type stage struct {
 	e *lab.Edge
 	t *testing.T
 
+	tls string // where the edge speaks TLS
+
 	said  map[string]string // by command: what cutoverctl answered
 	mu    sync.Mutex
 	ended map[string]bool   // by Via: the INVITE was answered with 487
@@ -150,7 +152,8 @@ const explainedRoutes = `  - id: closed
 
 func newStage(t *testing.T) *stage {
 	s := &stage{t: t, said: map[string]string{}, ended: map[string]bool{}, codes: map[string]string{}}
-	closed := lab.FreePort(t)
+	closed, secret := lab.FreePort(t), lab.FreePort(t)
+	s.tls = fmt.Sprintf("127.0.0.1:%d", secret)
 	ca := newCA(t)
 	cert, key := ca.issue(t, t.TempDir(), "edge.example.com")
 	stranger := tlsStranger(t)
@@ -164,7 +167,7 @@ func newStage(t *testing.T) *stage {
 		lab.Edit{Old: "admin:\n", New: "numbers: { max_staleness: 8s }\nmedia: { address: \"127.0.0.1\", ports: 32700-32707 }\n\nadmin:\n"},
 		lab.Edit{Old: "defaults: {", New: strings.NewReplacer("{closed}", fmt.Sprint(closed), "{tls}", fmt.Sprint(stranger)).Replace(explainedRoutes) + "defaults: {"},
 		lab.Edit{Old: "per_number: { cps: 0, concurrent: 0 }", New: "per_number: { cps: 0, concurrent: 3 }"},
-		lab.Edit{Old: `    - { name: tcp,`, New: fmt.Sprintf("    - { name: tls, transport: tls, address: \"127.0.0.1:%d\", cert: %q, key: \"file:%s\" }\n    - { name: tcp,", lab.FreePort(t), cert, key)},
+		lab.Edit{Old: `    - { name: tcp,`, New: fmt.Sprintf("    - { name: tls, transport: tls, address: \"127.0.0.1:%d\", cert: %q, key: \"file:%s\" }\n    - { name: tcp,", secret, cert, key)},
 	)
 	for _, id := range []string{"legacy-a", "legacy-b", "speakops-a", "speakops-b"} {
 		lab.NewGateway(t, s.l.GatewayPort(id), s.answer)

@@ -55,7 +55,7 @@ func (c *certificates) expiry(e *Edge) func(yield func(string, time.Duration)) {
 }
 
 func (e *Edge) transportOptions(c *configs.Edge) transport.Options {
-	o := transport.Options{Net: e.parts.Net, PerSourceConns: c.Limits.PerSourceConns, Waited: e.waited, Stranger: e.stranger, Dropped: e.dropped, Handshake: e.handshake}
+	o := transport.Options{Net: e.parts.Net, PerSourceConns: c.Limits.PerSourceConns, Waited: e.waited, Stranger: e.stranger, Dropped: e.dropped, Handshake: e.handshake, Unproven: e.unproven}
 	for i, l := range c.SIP.Listen {
 		one := transport.Listener{Name: l.Name, Proto: protoNamed(l.Transport), Address: l.Address, Sockets: l.Sockets}
 		if one.Proto == transport.TLS {

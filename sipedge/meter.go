@@ -63,12 +63,13 @@ const (
 	refusedMethod    = "method"
 	refusedScanner   = "scanner"
 	refusedExtension = "extension"
-	refusedNoise     = "noise"      // dropped by the gate without an answer
+	refusedNoise     = "noise" // dropped by the gate without an answer
+	refusedTLS       = "tls_handshake"
 	refusedSource    = "per_source" // not answered either: too many of the like from there
 )
 
 var refusalWords = []string{refusedPassword, refusedRoute, refusedMerged, refusedRequest, refusedDialog, refusedForged, refusedMethod, refusedScanner,
-	refusedExtension, refusedNoise, refusedSource}
+	refusedExtension, refusedNoise, refusedSource, refusedTLS}
 
 // refusal counts one request that was refused for what it is, by trunk and
 // reason, and writes a sampled line; t is nil for a gateway's. detail says more of

@@ -299,3 +299,15 @@ func (s *shard) showRefusal(f transport.Flow, m *message.Message, code int, sent
 	}
 	s.tape.Refuse(s.edge.newCallID(), &r)
 }
+
+// showUnproven keeps a TLS handshake of a trunk that failed; nothing was said yet.
+func showUnproven(tape *ladder.Tape, id callID, t *trunk, f transport.Flow, at call.Instant, why error) {
+	if !tape.Refusable(time.Duration(at)) {
+		return
+	}
+	text := "the TLS handshake with " + f.Peer.String() + " failed: " + why.Error()
+	tape.Refuse(id, &ladder.Refusal{
+		Start:   ladder.Start{At: time.Duration(at), Trunk: string(t.id)},
+		Because: refusedTLS, Reason: text[:min(len(text), 2*maxTold)],
+	})
+}

@@ -40,6 +40,20 @@ func (e *Edge) knocked(f transport.Flow, scan bool, now time.Time) {
 // handshake: it may have the certificate of a trunk, but not so often.
 func (e *Edge) handshake(f transport.Flow) bool { return e.answers.Take(f.Peer.Addr(), time.Now()) }
 
+// unproven is told of a TLS handshake that failed. Where the address is one of a
+// trunk's, somebody waits for its calls: it is counted, logged and shown like a call
+// that was refused. Otherwise it was a stranger, and the counters have it.
+func (e *Edge) unproven(f transport.Flow, why error) {
+	t := e.world.Load().trunkNear(f)
+	if t == nil {
+		return
+	}
+	e.refusal(t, refusedTLS, "", f)
+	if tape := e.shards[0].tape; tape != nil { // any one: no call belongs to it
+		showUnproven(tape, e.newCallID(), t, f, e.now(), why)
+	}
+}
+
 // scanners begin the User-Agent of programs that look for doors.
 var scanners = [][]byte{
 	[]byte("friendly-scanner"), []byte("sipvicious"), []byte("sipcli"), []byte("sundayddr"), []byte("vaxsip"), []byte("pplsip"),

@@ -164,6 +164,17 @@ func (w *world) trunkOf(f transport.Flow, names []string) *trunk {
 	return best
 }
 
+// trunkNear is a trunk that a flow might be of, whatever it still has to prove.
+func (w *world) trunkNear(f transport.Flow) *trunk {
+	claims, _ := w.sources.Lookup(f.Peer.Addr())
+	for _, c := range claims {
+		if c.listener < 0 || c.listener == int(f.Listener) {
+			return c.trunk
+		}
+	}
+	return nil
+}
+
 // trunksAt are the trunks that describe a flow as well as trunkOf's: those that
 // only a password tells apart.
 func (w *world) trunksAt(f transport.Flow, names []string) (list []*trunk) {

@@ -94,6 +94,9 @@ func (l *Layer) introduce(c *conn) (known bool) {
 				l.counters.Slow.Add(1)
 			}
 			l.o.Logf(int(slog.LevelDebug), "TLS handshake failed", "listener", p.Name, "peer", c.flow.Peer.String(), "error", err)
+			if l.ctx.Err() == nil { // otherwise it was us
+				l.o.Unproven(c.flow, err)
+			}
 			return false
 		}
 	}

@@ -26,6 +26,9 @@ func (o Options) withDefaults() Options {
 	if o.Handshake == nil {
 		o.Handshake = func(Flow) bool { return true }
 	}
+	if o.Unproven == nil {
+		o.Unproven = func(Flow, error) {}
+	}
 	if o.Dropped == nil {
 		o.Dropped = func(Flow, gate.Reason) {}
 	}

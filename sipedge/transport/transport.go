@@ -97,6 +97,7 @@ type Options struct {
 	Waited         func(d time.Duration, at time.Time)      // told how long a message of a known source has lain in the kernel (nobody)
 	Stranger       func(f Flow, b []byte)                   // told of each datagram, or with nil each connection, of a Stranger (nobody)
 	Handshake      func(f Flow) bool                        // asked before a TLS handshake with a peer whose address says nothing; false hangs up (always true)
+	Unproven       func(f Flow, why error)                  // told of each TLS handshake with a peer that failed (nobody)
 	Dropped        func(f Flow, why gate.Reason)            // told of each message of a known source that the gate drops, keep-alives excepted (nobody)
 	Logf           func(level int, msg string, args ...any) // level is a slog.Level, args are its key-value pairs (discarded)
 }

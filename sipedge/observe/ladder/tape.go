@@ -229,9 +229,9 @@ type Refusal struct {
 	Start
 	Because  string
 	Code     int
-	Reason   string // one sentence
-	Request  Message
-	Response []byte // nil: silence
+	Reason   string  // one sentence
+	Request  Message // without Raw: there was none
+	Response []byte  // nil: silence
 }
 
 // Refusable says whether one more refusal is to be kept now, and counts it: who
@@ -254,7 +254,9 @@ func (t *Tape) Refusable(at time.Duration) bool {
 func (t *Tape) Refuse(call id, r *Refusal) {
 	t.mu.Lock()
 	c := t.begin(call, r.Start)
-	t.message(call, c, &r.Request)
+	if r.Request.Raw != nil {
+		t.message(call, c, &r.Request)
+	}
 	c.reason = r.Reason
 	c.turn(Refused)
 	c.decided = Decided{At: r.At, Kind: "refuse", Because: r.Because, To: r.To}
