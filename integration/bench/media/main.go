@@ -20,8 +20,8 @@
 //	sipedge    package sipedge/media, measuring quality as it does for calls
 //	rtpengine  in user space, if it is installed (apt-get install rtpengine-daemon)
 //
-// With -rt behind its name a relay has the real-time priority that it can be
-// configured to have: media.realtime, and --scheduling=rr of rtpengine. On a machine
+// With -rt behind its name a relay has real-time priority: media.realtime, which is
+// sipedge's default where the kernel allows it, and --scheduling=rr of rtpengine. On a machine
 // whose processors the generator shares, latency without it tells how long a thread
 // waited for its turn; what sipedge promises is judged by sipedge-rt, if it takes part.
 // Lost is what has not come one second after the last one came; of these, "full" were
