@@ -16,7 +16,7 @@ import (
 
 var mediaPort = regexp.MustCompile(`\nm=audio (\d+) `)
 
-// floodCall talks to a line of the edge a thousand times as fast as anybody can, while
+// floodCall talks to a line of the edge four hundred times as fast as anybody can, while
 // a stranger floods the port beside, which nothing has locked yet. The threads that
 // read media go before all others, and must not do so for that.
 func floodCall(f *field, stop <-chan struct{}, sent *atomic.Int64) {
@@ -34,10 +34,10 @@ func floodCall(f *field, stop <-chan struct{}, sent *atomic.Int64) {
 	defer hangUp()
 	var both sync.WaitGroup
 	both.Go(func() {
-		f.datagramsTo(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port + 1}, attacker, 20_000, stop, sent, rtp)
+		f.datagramsTo(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port + 1}, attacker, 10_000, stop, sent, rtp)
 	})
 	to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port))
-	pace(f.share(60_000), stop, func(i int) bool {
+	pace(f.share(20_000), stop, func(i int) bool {
 		if _, err := mouth.WriteToUDPAddrPort(rtp(i), to); err == nil {
 			sent.Add(1)
 		}

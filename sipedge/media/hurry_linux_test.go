@@ -21,6 +21,7 @@ import (
 // another one says so.
 func TestRealtimeIsOfTheLoopsAlone(t *testing.T) {
 	o := Options{V4: home, First: 40000, Last: 40099, Loops: 2}
+	processors := runtime.GOMAXPROCS(0)
 	threads := func(want Realtime, n int) (r *Relay, err error) {
 		t.Helper()
 		o.Realtime = want
@@ -29,6 +30,9 @@ func TestRealtimeIsOfTheLoopsAlone(t *testing.T) {
 		}
 		if got := realtimeThreads(t); got != n {
 			t.Errorf("%d threads have real-time priority, want %d", got, n)
+		}
+		if got := runtime.GOMAXPROCS(0); got != processors+n {
+			t.Errorf("%d processors with %d such threads, %d without", got, n, processors)
 		}
 		return r, err
 	}
@@ -55,6 +59,9 @@ func TestRealtimeIsOfTheLoopsAlone(t *testing.T) {
 		}
 		r.Close()
 		untilRealtime(t, 0)
+		if got := runtime.GOMAXPROCS(0); got != processors {
+			t.Errorf("%d processors are left, there were %d", got, processors)
+		}
 	}
 }
 
