@@ -182,10 +182,11 @@ func (s *shard) lastExchange(x *exchange) {
 }
 
 // restExchange shrinks a finished exchange. The answer to a BYE has nothing in
-// it that its status does not say, so a tomb is enough; any other response is
-// kept for the retransmissions that timer J waits for.
+// it that its status does not say, so a tomb is enough, also for what a gateway
+// sends again to a caller who would not; any other response is kept for the
+// retransmissions that timer J waits for.
 func (s *shard) restExchange(x *exchange, now call.Instant) {
-	if x.method == message.BYE && len(x.last) > 0 && x.flow.Proto == transport.UDP {
+	if x.method == message.BYE && len(x.last) > 0 {
 		code := statusOf(x.last)
 		key, id := x.key, x.id
 		s.drop(x)

@@ -139,7 +139,8 @@ func (x *Exchange) settle(now Instant, out []Effect) []Effect {
 	case x.client == exGone && x.server == exGone:
 		x.trying = Never
 		return append(out, Effect{Kind: Gone})
-	case x.client != exTrying && x.server == exCompleted && !x.rested:
+	case x.client != exTrying && x.server != exTrying && !x.ours && !x.rested:
+		// Whichever side still waits for what is sent again, J's or K's.
 		x.rested = true
 		return append(out, Effect{Kind: Rest})
 	}

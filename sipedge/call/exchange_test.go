@@ -51,6 +51,12 @@ func TestExchanges(t *testing.T) {
 			{3500 * ms, tick, "respond 100"},
 			{4 * sec, got(0, 200), "relay 0 200, gone"},
 		}},
+		{"over TCP to the caller alone", true, false, false, []line{
+			{500 * ms, tick, "repeat 0"},
+			{600 * ms, got(0, 200), "relay 0 200, rest"}, // the caller repeats nothing: J is zero
+			{600 * ms, got(0, 200), ""},
+			{5600 * ms, tick, "gone"}, // timer K
+		}},
 		{"our own", true, false, true, []line{
 			{500 * ms, tick, "repeat 0"},
 			{600 * ms, got(0, 200), "relay 0 200"},
