@@ -248,7 +248,8 @@ func TestIPv6(t *testing.T) {
 // TestEveryFileIsPlayed keeps sipp/ free of files that nobody proves.
 func TestEveryFileIsPlayed(t *testing.T) {
 	played := map[string]bool{"uac_mixed": true, "uac_retry_elsewhere": true, "uac_siege": true, // TestMixed; TestDrain, TestRedisAwayAtStart; siege
-		"uac_fleet": true, "uas_fleet": true} // fleet
+		"uac_fleet": true, "uas_fleet": true, // fleet
+		"uas_gone": true} // TestACutoverByTwoPeople
 	for _, name := range []string{"uac_media", "uas_media", "uac_rtp", "uas_rtp", "uac_line", "uac_line_media", "uas_echo", "uas_echo_srtp", "uac_pcap"} {
 		played[name] = true // TestMediaThroughTheProgram, TestSippTalksThroughTheRelay, TestLines..., TestTestcall...
 	}

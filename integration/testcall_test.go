@@ -202,7 +202,7 @@ func TestTestcallHearsEveryLine(t *testing.T) {
 			args []string
 			good func(r *testcall.Report) bool
 		}{
-			"milliwatt": {[]string{"--expect-tone", "1004", "--codec", "PCMA"}, func(r *testcall.Report) bool {
+			"milliwatt": {[]string{"--expect-tone", "1004", "--codec", "PCMA", "--talk", "8s"}, func(r *testcall.Report) bool {
 				return r.Media.Codec == "PCMA" && math.Abs(r.Media.Tone.Level) < 0.5 && r.Media.Sent.Far != nil
 			}},
 			"silence":  {nil, func(r *testcall.Report) bool { return r.Media.Heard.Packets > 50 && r.Media.Heard.Sound == 0 }},

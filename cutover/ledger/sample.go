@@ -21,7 +21,7 @@ type Sample struct {
 	// Settled says that the generation is recovered and its clock past all that
 	// any edge may have answered by another (see cutover.Report.Latest).
 	Settled bool
-	Empty   bool // no chain: there is nobody whose report could be missing
+	Empty   bool // no chain: there never was one, or the store was emptied
 }
 
 // Sampler reads the store's clock on a connection of its own and without

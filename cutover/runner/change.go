@@ -158,16 +158,41 @@ func (r *Runner) outcome(ctx context.Context, asked ledger.Proposal, p ledger.Pr
 			// recovery can: it needs this member's word.
 		case slices.Contains(s.Aborted, id):
 			return nil, r.rejected(ctx, asked, &s)
-		case s.Committed != nil && s.Committed.Number >= p.Revision.Number:
-			if s.Committed.Number == p.Revision.Number && s.Committed.ID != id {
-				return nil, &NotAcceptedError{ID: id, Why: fmt.Sprintf("revision %d is another one, %s", s.Committed.Number, s.Committed.ID)}
-			}
+		case s.Committed == nil || s.Committed.Number < p.Revision.Number:
+		case s.Committed.ID == id:
 			return r.confirmed(ctx, p, s.Off)
+		case s.Committed.Number == p.Revision.Number:
+			return nil, &NotAcceptedError{ID: id, Why: fmt.Sprintf("revision %d is another one, %s", s.Committed.Number, s.Committed.ID)}
+		default:
+			switch overtaken, err := r.overtaken(ctx, asked, &s); {
+			case err != nil:
+				return nil, err
+			case overtaken:
+				return r.confirmed(ctx, p, s.Off)
+			}
 		}
 		if err := sleep(ctx, busy); err != nil {
 			return nil, &UnconfirmedError{id, err}
 		}
 	}
+}
+
+// overtaken says whether the revision in force came after a proposal. It need not have: a
+// store that lost the proposal with its last writes may have gone on from the revision
+// before, by another one. A repeat is told which. The error is that of a change that
+// did not happen; false without one means that nobody can tell at the moment.
+func (r *Runner) overtaken(ctx context.Context, asked ledger.Proposal, s *ledger.Status) (bool, error) {
+	asked.Generation = s.Generation
+	_, err := r.opts.Chain.Propose(ctx, asked) // which follows a revision that is no longer in force: nothing new comes of it
+	var stale *ledger.StaleError
+	var aborted *ledger.AbortedError
+	switch {
+	case errors.As(err, &stale):
+		return false, &NotAcceptedError{ID: asked.Revision.ID, Why: fmt.Sprintf("the store lost it with its last writes, and went on to revision %d without it", s.Committed.Number)}
+	case errors.As(err, &aborted):
+		return false, r.rejected(ctx, asked, s)
+	}
+	return err == nil, nil
 }
 
 // prepares says that this edge has the revision prepared, and its outcome not yet

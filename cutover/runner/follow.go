@@ -207,10 +207,17 @@ func (t timekeeper) ReadClock(ctx context.Context) (clock.Reading, error) {
 	if err != nil {
 		return clock.Reading{}, err
 	}
-	if b := t.r.promised.Load(); b != nil && b.Above(s.Generation) && !s.Empty && !t.r.breaks.anyClock() {
+	promised := cutover.Generation{}
+	if b := t.r.promised.Load(); b != nil {
+		promised = *b
+	}
+	if promised.Above(s.Generation) && !s.Empty && !t.r.breaks.anyClock() {
 		return clock.Reading{}, errZombie
 	}
-	reading := clock.Reading{Store: s.Store, Epoch: s.History, Settled: s.Settled || s.Empty}
+	// Where there never was a chain nobody can have answered by another clock. A store
+	// that was emptied is no such store: the fleet goes on by the clock of before.
+	never := s.Empty && promised == (cutover.Generation{})
+	reading := clock.Reading{Store: s.Store, Epoch: s.History, Settled: s.Settled || never}
 	switch by := t.r.everybody.Load(); {
 	case t.r.breaks.alone():
 		reading.Everybody = s.Store

@@ -42,7 +42,7 @@ func (h *hurry) begin(want Realtime) error {
 	}
 	usual, err := unix.SchedGetAttr(0, 0)
 	if err == nil {
-		err = set(&first)
+		err = set(first)
 	}
 	if err != nil {
 		return fmt.Errorf("media.realtime: the kernel does not allow real-time priority: %w; allow it (LimitRTPRIO=1 in a unit, or CAP_SYS_NICE), or write realtime: false", err)
@@ -64,9 +64,9 @@ func (h *hurry) judge(now time.Duration) {
 	case h.usual == nil, while < glance, !h.on && while < meek:
 		return
 	case !h.on:
-		h.on = set(&first) == nil
+		h.on = set(first) == nil
 	case float64(spent()-h.spent) > most*float64(while):
-		h.on = set(h.usual) != nil
+		h.on = set(*h.usual) != nil
 	}
 	h.since, h.spent = now, spent()
 }
@@ -75,12 +75,12 @@ func (h *hurry) judge(now time.Duration) {
 // goroutine, but sleeps on.
 func (h *hurry) end() {
 	if h.usual != nil {
-		h.on = set(h.usual) != nil
+		h.on = set(*h.usual) != nil
 	}
 }
 
 // set changes how the calling thread takes turns.
-func set(a *unix.SchedAttr) error { return unix.SchedSetAttr(0, a, 0) }
+func set(a unix.SchedAttr) error { return unix.SchedSetAttr(0, &a, 0) } // the call writes into it
 
 // spent is the CPU time of the calling thread so far.
 func spent() time.Duration {
