@@ -48,7 +48,7 @@ func (h *hurry) begin(want Realtime) error {
 		return fmt.Errorf("media.realtime: the kernel does not allow real-time priority: %w; allow it (LimitRTPRIO=1 in a unit, or CAP_SYS_NICE), or write realtime: false", err)
 	}
 	usual.Size, usual.Flags = unix.SizeofSchedAttr, first.Flags // which nobody may take back
-	h.usual, h.on = usual, true
+	h.usual, h.on, h.spent = usual, true, spent()
 	return nil
 }
 
