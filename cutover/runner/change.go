@@ -177,22 +177,33 @@ func (r *Runner) outcome(ctx context.Context, asked ledger.Proposal, p ledger.Pr
 	}
 }
 
-// overtaken says whether the revision in force came after a proposal. It need not have: a
-// store that lost the proposal with its last writes may have gone on from the revision
-// before, by another one. A repeat is told which. The error is that of a change that
-// did not happen; false without one means that nobody can tell at the moment.
+// overtaken says whether the revision in force came after a proposal. It need not have:
+// a store that lost the proposal with its last writes may have gone on from the revision
+// before, by another one. The error is that of a change that did not happen, or of one
+// of which nobody can tell; false without one asks to wait.
 func (r *Runner) overtaken(ctx context.Context, asked ledger.Proposal, s *ledger.Status) (bool, error) {
+	id := asked.Revision.ID
+	switch was := r.lineage.at(asked.Revision.Number); {
+	case was == id:
+		return true, nil
+	case was != "":
+		return false, &NotAcceptedError{ID: id, Why: fmt.Sprintf("the store lost it with its last writes, and revision %d is another one, %s", asked.Revision.Number, was)}
+	}
+	// A repeat is told what became of the first, where the store remembers. It follows a
+	// revision that is no longer in force, so nothing new can come of it.
 	asked.Generation = s.Generation
-	_, err := r.opts.Chain.Propose(ctx, asked) // which follows a revision that is no longer in force: nothing new comes of it
-	var stale *ledger.StaleError
+	_, err := r.opts.Chain.Propose(ctx, asked)
 	var aborted *ledger.AbortedError
+	var stale *ledger.StaleError
 	switch {
-	case errors.As(err, &stale):
-		return false, &NotAcceptedError{ID: asked.Revision.ID, Why: fmt.Sprintf("the store lost it with its last writes, and went on to revision %d without it", s.Committed.Number)}
+	case err == nil:
+		return true, nil
 	case errors.As(err, &aborted):
 		return false, r.rejected(ctx, asked, s)
+	case errors.As(err, &stale) && r.Pair().Committed != nil && r.Pair().Committed.Number >= s.Committed.Number:
+		return false, &UnconfirmedError{id, fmt.Errorf("the fleet is at revision %d, and neither the store nor this edge knows what revision %d was", s.Committed.Number, asked.Revision.Number)}
 	}
-	return err == nil, nil
+	return false, nil
 }
 
 // prepares says that this edge has the revision prepared, and its outcome not yet

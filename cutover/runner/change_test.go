@@ -46,17 +46,34 @@ func TestWhatOthersCameAfterIsAskedFor(t *testing.T) {
 	arm("c-3", later(time.Minute))
 
 	asked := ledger.Proposal{Generation: st.Generation, Previous: was, Revision: first.Revision, Who: "anna"}
-	c, err := e.outcome(within(t, 5*time.Second), asked, ledger.Proposed{Revision: first.Revision})
-	if err != nil || !c.Armed() {
-		t.Errorf("what is in force, and others since: %+v, %v", c, err)
+	outcome := func(rev *cutover.Revision) error {
+		t.Helper()
+		asked.Revision = rev
+		c, err := e.outcome(within(t, 5*time.Second), asked, ledger.Proposed{Revision: rev})
+		if err == nil && !c.Armed() {
+			t.Errorf("not armed: %+v", c)
+		}
+		return err
 	}
-	// The same again under a name that the store has never heard of.
-	lost := after(was)
+	lost := after(was) // under a name that the store has never heard of
 	lost.Schedule = first.Revision.Schedule
-	asked.Revision = lost
+
+	if err := outcome(first.Revision); err != nil {
+		t.Errorf("in force, and others since: %v", err)
+	}
 	var no *NotAcceptedError
-	c, err = e.outcome(within(t, 5*time.Second), asked, ledger.Proposed{Revision: lost})
-	if !errors.As(err, &no) || !strings.Contains(err.Error(), "lost it with its last writes") {
-		t.Errorf("what was lost: %+v, %v", c, err)
+	if err := outcome(lost); !errors.As(err, &no) || !strings.Contains(err.Error(), "lost it with its last writes") {
+		t.Errorf("lost, and another has its number: %v", err)
+	}
+	// The edge has seen nothing of it, as after a restart.
+	e.lineage.mu.Lock()
+	e.lineage.ids = nil
+	e.lineage.mu.Unlock()
+	if err := outcome(first.Revision); err != nil {
+		t.Errorf("in force, as the store remembers: %v", err)
+	}
+	var unknown *UnconfirmedError
+	if err := outcome(lost); !errors.As(err, &unknown) || !strings.Contains(err.Error(), "neither the store nor this edge knows") {
+		t.Errorf("nobody knows: %v", err)
 	}
 }

@@ -67,6 +67,7 @@ func (r *Runner) begin() error {
 func (r *Runner) take(e cutover.Edge) {
 	e = r.breaks.edge(e)
 	r.edge = e
+	r.lineage.note(e.Pair.Committed)
 	if e.Idle() {
 		r.idle = e
 	}

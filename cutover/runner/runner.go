@@ -72,6 +72,7 @@ type Runner struct {
 	edge    cutover.Edge
 	idle    cutover.Edge // as it was when last nothing was on its way to the disk
 	inspect *cutover.Inspect
+	lineage lineage
 	shed    *cutover.Revision // in force when lists were let go of
 	pace    pace              // of the store's answers
 	said    troubles
