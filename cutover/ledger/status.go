@@ -23,6 +23,10 @@ type Status struct {
 	Since    time.Time          // when the committed revision was committed
 	Head     Head               // of the journal
 	Blocked  cutover.Blocked    // what a recovery waits for
+	// Passed are those of the revisions asked about that are in force or were before
+	// others came, as far as this store remembers: one that was recovered knows the
+	// last one only.
+	Passed []cutover.RevisionID
 }
 
 // Status reads where the chain stands and what became of the revisions asked
@@ -39,7 +43,8 @@ func (l *Ledger) Status(ctx context.Context, asked ...cutover.RevisionID) (Statu
 	s := Status{
 		Empty: empty != nil, Now: a.at("now"), Replicas: int(a.number("replicas")),
 		Waiting: a.members("waiting"), Proposer: a.text["proposer"], Differs: a.at("differs"), Proposed: a.at("proposed_at"),
-		Since: a.at("committed_at"), Head: Head{a.text["journal_id"], a.text["journal_head"]},
+		Passed: linesOf[cutover.RevisionID](a.text["passed"]),
+		Since:  a.at("committed_at"), Head: Head{a.text["journal_id"], a.text["journal_head"]},
 		StoreSeen: cutover.StoreSeen{
 			Life:       a.text["replid"],
 			Generation: a.generation(), Changed: a.text["changed"] == "1", Recovered: a.text["recovered"] == "1",

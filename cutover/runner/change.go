@@ -164,7 +164,7 @@ func (r *Runner) outcome(ctx context.Context, asked ledger.Proposal, p ledger.Pr
 		case s.Committed.Number == p.Revision.Number:
 			return nil, &NotAcceptedError{ID: id, Why: fmt.Sprintf("revision %d is another one, %s", s.Committed.Number, s.Committed.ID)}
 		default:
-			switch overtaken, err := r.overtaken(ctx, asked, &s); {
+			switch overtaken, err := r.overtaken(p.Revision, &s); {
 			case err != nil:
 				return nil, err
 			case overtaken:
@@ -181,27 +181,17 @@ func (r *Runner) outcome(ctx context.Context, asked ledger.Proposal, p ledger.Pr
 // a store that lost the proposal with its last writes may have gone on from the revision
 // before, by another one. The error is that of a change that did not happen, or of one
 // of which nobody can tell; false without one asks to wait.
-func (r *Runner) overtaken(ctx context.Context, asked ledger.Proposal, s *ledger.Status) (bool, error) {
-	id := asked.Revision.ID
-	switch was := r.lineage.at(asked.Revision.Number); {
-	case was == id:
+func (r *Runner) overtaken(rev *cutover.Revision, s *ledger.Status) (bool, error) {
+	switch was := r.lineage.at(rev.Number); {
+	case was == rev.ID, s.Recovered && slices.Contains(s.Passed, rev.ID):
 		return true, nil
 	case was != "":
-		return false, &NotAcceptedError{ID: id, Why: fmt.Sprintf("the store lost it with its last writes, and revision %d is another one, %s", asked.Revision.Number, was)}
+		return false, &NotAcceptedError{ID: rev.ID, Why: fmt.Sprintf("the store lost it with its last writes, and revision %d is another one, %s", rev.Number, was)}
 	}
-	// A repeat is told what became of the first, where the store remembers. It follows a
-	// revision that is no longer in force, so nothing new can come of it.
-	asked.Generation = s.Generation
-	_, err := r.opts.Chain.Propose(ctx, asked)
-	var aborted *ledger.AbortedError
-	var stale *ledger.StaleError
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.As(err, &aborted):
-		return false, r.rejected(ctx, asked, s)
-	case errors.As(err, &stale) && r.Pair().Committed != nil && r.Pair().Committed.Number >= s.Committed.Number:
-		return false, &UnconfirmedError{id, fmt.Errorf("the fleet is at revision %d, and neither the store nor this edge knows what revision %d was", s.Committed.Number, asked.Revision.Number)}
+	// Other edges may have seen it, and no store need remember: this one is not told
+	// more by waiting once it knows the revision in force.
+	if own := r.Pair().Committed; own != nil && own.Number >= s.Committed.Number {
+		return false, &UnconfirmedError{rev.ID, fmt.Errorf("the fleet is at revision %d, and neither the store nor this edge knows what revision %d was", s.Committed.Number, rev.Number)}
 	}
 	return false, nil
 }

@@ -1,8 +1,8 @@
 -- Reads where the chain stands; the one script that also works on a store that
 -- may not be believed, and says so.
 --
--- ARGV  3 ids of bodies the caller has  4 ids it asks about: aborted or not
---       (both one per line)
+-- ARGV  3 ids of bodies the caller has  4 ids it asks about: aborted, or in force
+--       before others came (both one per line)
 
 local refused = standing(true) or damage()
 if refused then return refused end
@@ -13,10 +13,11 @@ local function body(id)
   return call('HGET', K.bodies, id) or ''
 end
 
-local aborted, asked = call('LRANGE', K.aborted_order, -16, -1), {}
+local aborted, asked, passed = call('LRANGE', K.aborted_order, -16, -1), {}, {}
 for _, id in ipairs(aborted) do asked[id] = true end
 for _, id in ipairs(split(ARGV[4])) do
   if not asked[id] and call('HEXISTS', K.aborted, id) == 1 then aborted[#aborted + 1] = id end
+  if id ~= get('pending') and call('HEXISTS', K.bodies, id) == 1 then passed[#passed + 1] = id end
 end
 
 local pending = get('pending')
@@ -36,5 +37,5 @@ return answer(word, 'committed_body', body(get('committed')), 'committed_at', ge
   'pending', pending, 'pending_number', get('pending_number'), 'pending_body', body(pending), 'differs', get('differs'),
   'proposed_at', get('proposed_at'), 'deadline', get('deadline'), 'proposer', get('proposer'),
   'acked', lines(call('HKEYS', K.acks)), 'waiting', lines(waiting),
-  'aborted', lines(aborted), 'off', lines(call('HKEYS', K.off)),
+  'aborted', lines(aborted), 'passed', lines(passed), 'off', lines(call('HKEYS', K.off)),
   'reported', lines(call('HKEYS', K.reports)), 'journal_id', get('journal_id'), 'journal_head', get('journal_head'))
