@@ -17,23 +17,6 @@ import (
 // that is in a system call for so long loses its processor (runtime.sysmon) and
 // has to find another one.
 
-// atOnce gives the kernel what it takes of b without waiting, and says how much
-// that is. Why it took no more the next Write will tell.
-func (w *wire) atOnce(b []byte) (n int) {
-	if w.raw == nil || len(b) == 0 {
-		return 0
-	}
-	_ = w.raw.Write(func(fd uintptr) bool {
-		took, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
-			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-		if errno == 0 {
-			n = int(took)
-		}
-		return true
-	})
-	return n
-}
-
 // send gives b to the kernel at once or returns why not: EAGAIN when the send
 // buffer is full, EMSGSIZE beyond 65507 bytes.
 func (k *kernelSocket) send(b []byte, to netip.AddrPort) error {

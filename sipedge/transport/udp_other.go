@@ -30,9 +30,6 @@ func sharePort(syscall.RawConn) error {
 	return errors.New("several sockets on one port need Linux; set sockets to 1")
 }
 
-// atOnce leaves everything to the writer.
-func (*wire) atOnce([]byte) int { return 0 }
-
 // inlet is what Linux has; elsewhere package net reads.
 type inlet struct{}
 

@@ -6,6 +6,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/speakops/sipedge/sipedge/transport/atonce"
 )
 
 const (
@@ -106,7 +108,7 @@ func (c *conn) admits(b []byte) (into io.Writer, err error) {
 // Called with mu held.
 func (c *conn) put(b []byte) {
 	if !c.writing {
-		b = b[c.wire.atOnce(b):]
+		b = b[atonce.Write(c.wire.raw, b):]
 	}
 	if len(b) == 0 {
 		return

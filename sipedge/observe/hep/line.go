@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/net/ipv4"
+
+	"github.com/speakops/sipedge/sipedge/transport/atonce"
 )
 
 // line is the way to Homer; the zero one leads nowhere.
@@ -67,7 +69,7 @@ func (l *line) pour(batch []byte, n int) (went int, err error) {
 	for len(batch) > 0 {
 		part := batch[:min(len(batch), piece)]
 		batch = batch[len(part):]
-		if part = part[l.atOnce(part):]; len(part) == 0 {
+		if part = part[atonce.Write(l.raw, part):]; len(part) == 0 {
 			continue
 		}
 		_ = l.conn.SetWriteDeadline(time.Now().Add(patience))

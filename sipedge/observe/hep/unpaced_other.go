@@ -1,0 +1,7 @@
+//go:build !linux
+
+package hep
+
+import "syscall"
+
+func unpaced(syscall.RawConn) {}
