@@ -14,7 +14,7 @@ type Trust struct{ TestOverride, PSAP bool }
 // were not are found.
 func (a *Auditor) Trunks(trusts map[string]Trust) { a.trusts = trusts }
 
-// exceptions to "only the holder carries a call", by their because: each checks
+// exceptions to "only the holder carries a call", by the because of the decision: each checks
 // the condition it was named for, and says what is wrong, "" for nothing. ok is
 // false when the records lack what would show it.
 var exceptions map[string]func(a *Auditor, d *Decision) (wrong string, ok bool)
@@ -27,8 +27,6 @@ func init() {
 		becauseTestLine:                       testLine,
 		string(routing.LoopGuard):             loopGuard,
 		string(routing.PSAP):                  psap,
-		string(routing.RescueEarlyDisconnect): rescued,
-		string(routing.FallbackAfterCut):      rescued,
 	}
 }
 
@@ -151,16 +149,10 @@ var letGo = []int{404, 410, 480, 604}
 // early are the states in which that provider may have let go too soon.
 var early = []string{"foc_confirmed", "armed", "jeopardy", "conflict", "released", "cpr_scheduled"}
 
-// rescued: every gateway of the holder was asked first and failed in the way that
-// the exception is for, on the side of the cut that it is for.
-func rescued(a *Auditor, d *Decision) (string, bool) {
-	c := a.ended[d.Call]
-	if c == nil || c.ByToken {
-		return "", false
-	}
-	return rescue(a, d, c, d.Because), true
-}
-
+// rescue says what is wrong with a call that the other side took over: every gateway
+// of the holder is to be asked first and to fail in the way that the exception is
+// for, on the side of the cut that it is for. Such a call was decided as any other
+// is; its CDR alone has the exception.
 func rescue(a *Auditor, d *Decision, c *CDR, because string) string {
 	holder := routing.Legacy
 	if because == string(routing.FallbackAfterCut) {
@@ -201,9 +193,6 @@ func (a *Auditor) carriedAsDecided(d *Decision, c *CDR) {
 	where := []string{d.Where, c.Where}
 	switch c.Because {
 	case string(routing.RescueEarlyDisconnect), string(routing.FallbackAfterCut):
-		if d.Because == c.Because {
-			return // founded has checked it
-		}
 		a.totals.Exceptions[c.Because]++
 		if c.ByToken { // it knows of no attempts
 			a.unproved("calls by " + c.Because + " of which only another edge has a record")
