@@ -186,6 +186,11 @@ func (e Edge) applied(entry Entry) (Edge, error) {
 		}
 		e.Aborted = with(e.Aborted, prepared.ID, prepared.Number)
 		e.Pair.Prepared = nil
+		if !e.Pair.Committed.Has(e.Self) {
+			// A joiner whose joining came to nothing knows no chain: what it was to join
+			// on is the store's word of then, and the store may have lost it.
+			e.Pair.Committed = nil
+		}
 	case KindLeft:
 		e.Left, e.Stopped = true, entry.At
 	case KindOff:

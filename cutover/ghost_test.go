@@ -74,7 +74,7 @@ func (w *world) unlearned(id RevisionID) {
 		return
 	}
 	for _, n := range w.edges {
-		if n.stopped.IsZero() && n.edge.Pair.Committed.id() == id {
+		if c := n.edge.Pair.Committed; n.stopped.IsZero() && c.id() == id && c.Has(n.edge.Self) {
 			w.fail("%s has %s committed, and it is aborted", n.name, id)
 			return
 		}

@@ -93,6 +93,7 @@ func (s *Store) Recover(now time.Time, begin bool) error {
 	s.Committed, s.Recovered, s.Reports = v.Base, true, nil
 	s.Adopted = begin && v.Base != nil && !s.liveBut("")
 	s.clear()
+	s.recall(v.Base.id())
 	for _, id := range slices.Sorted(maps.Keys(v.Aborted)) {
 		s.remember(id, v.Aborted[id], "recovered")
 	}

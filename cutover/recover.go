@@ -111,10 +111,11 @@ func (b Barrier) Verdict(now time.Time) (Verdict, Blocked) {
 		v.Before = Never
 	}
 	for _, x := range b.open(base) {
-		if x.ID != v.Base.id() {
-			v.Aborted[x.ID] = x.Number
-		}
+		v.Aborted[x.ID] = x.Number
 	}
+	// Who was left behind may have it that the base is aborted, by a store that was.
+	delete(v.Aborted, v.Base.id())
+	delete(v.Aborted, v.Base.previous())
 	return v, nil
 }
 
@@ -161,13 +162,22 @@ func (b Barrier) witnessed(base *Revision) bool {
 	})
 }
 
-// base is the highest committed body that the store or anybody has.
+// base is the highest committed body that the store, or a member of it, has. A
+// joiner has the one it joins on by a word of the store alone, which may have lost
+// it since and gone on by another: what a joiner says counts where nobody else says
+// anything.
 func (b Barrier) base() *Revision {
-	base := b.Committed
-	for _, r := range b.Reports {
-		if r.Committed.number() > base.number() {
-			base = r.Committed
+	base, heard := b.Committed, (*Revision)(nil)
+	for _, m := range slices.Sorted(maps.Keys(b.Reports)) {
+		switch r := b.Reports[m].Committed; {
+		case r.Has(m) && r.number() > base.number():
+			base = r
+		case r.number() > heard.number():
+			heard = r
 		}
+	}
+	if base == nil {
+		return heard
 	}
 	return base
 }
@@ -219,13 +229,28 @@ func (r *Revision) previous() RevisionID {
 	return r.Previous
 }
 
+// denied says that a live member has learned that id was aborted. Every recovery
+// since has needed its word, so none has committed it.
+func (b Barrier) denied(id RevisionID) bool {
+	for m, r := range b.Reports {
+		if !b.off(m) && slices.Contains(r.Aborted, id) {
+			return true
+		}
+	}
+	return false
+}
+
 // judge says whether x may be committed above base. A prepared revision commits
-// only if nobody reports its abort, every live member has it prepared, and each
+// only if nobody knows of its abort, every live member has it prepared, and each
 // off member either cannot have answered by the old one when the new one would
 // have been in force, or has it prepared too. until bounds the first of these;
 // lacks names the off members of whom nothing is known.
+//
+// An abort of which only the store tells, or who is off, need not be the last word:
+// it may be that of a store that was left behind, and a recovery that knew of
+// neither may have committed x since. Whoever learned so is live, or in lacks.
 func (b Barrier) judge(x, base *Revision, aborted map[RevisionID]uint64, now time.Time) (may bool, until time.Time, lacks Blocked) {
-	if _, known := aborted[x.ID]; known || x.Previous != base.id() || x.Number != base.number()+1 {
+	if b.denied(x.ID) || x.Previous != base.id() || x.Number != base.number()+1 {
 		return false, Never, nil
 	}
 	d := Differs(base, x)
@@ -233,7 +258,8 @@ func (b Barrier) judge(x, base *Revision, aborted map[RevisionID]uint64, now tim
 	if d != Never {
 		guarded = d.Add(-guard(base, x))
 	}
-	may = true
+	_, known := aborted[x.ID]
+	may = !known
 	for _, m := range x.Members {
 		stopped, off := b.Off[m], b.off(m)
 		r, here := b.Reports[m]

@@ -122,7 +122,7 @@ func (e Edge) recovered(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 		return e, append(append(out, more...), overdue(s, at)...)
 	case e.broken.breaks(joinAtOnce) && s.Committed != nil && !e.Pair.Committed.Has(e.Self):
 		return e.adopts(s.Committed)
-	case !e.Left && !e.Pair.Committed.Has(e.Self) && s.Committed.number() >= e.Pair.Committed.number():
+	case !e.Left && !e.Pair.Committed.Has(e.Self):
 		return e, []Effect{Join{e.Self, s.Committed}} // rule 12: not ready until a body has it
 	}
 	return e, out
@@ -230,8 +230,7 @@ func (e Edge) considers(s *StoreSeen, at routing.Interval) (Edge, []Effect) {
 }
 
 // base is the body a pending revision must build on. Rule 8: its predecessor is
-// this edge's own committed revision; a joiner takes the one it joins on, never
-// a lower one than it has seen (rule 11).
+// this edge's own committed revision; a joiner takes the one it joins on.
 func (e Edge) base(s *StoreSeen) (base *Revision, in bool) {
 	own := e.Pair.Committed
 	switch {
@@ -240,7 +239,7 @@ func (e Edge) base(s *StoreSeen) (base *Revision, in bool) {
 	case own.Has(e.Self):
 		return own, s.Pending.Previous == own.ID
 	}
-	return s.Committed, s.Pending.Previous == s.Committed.id() && s.Committed.number() >= own.number()
+	return s.Committed, s.Pending.Previous == s.Committed.id()
 }
 
 // inTime says what the clock has against preparing. Rule 8: latest(now) < D.

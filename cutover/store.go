@@ -254,6 +254,15 @@ func (s *Store) remember(id RevisionID, number uint64, reason string) {
 	}
 }
 
+// recall takes back an abort by a store that was left behind: the revision holds.
+func (s *Store) recall(id RevisionID) {
+	if _, known := s.Aborted[id]; known {
+		delete(s.Aborted, id)
+		delete(s.Reasons, id)
+		s.aborted = slices.DeleteFunc(s.aborted, func(other RevisionID) bool { return other == id })
+	}
+}
+
 // DeclareOff is the operator's word that m is really stopped (rule 5), and since
 // when, zero when that is not known. It is never taken back, and works in any
 // generation. Before the deadline it may be the last thing a commit waited for.

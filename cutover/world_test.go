@@ -316,7 +316,9 @@ func (w *world) publish(n *node, f Publish) {
 		w.fail("%s: %v", n.name, err)
 	}
 	n.serving = f.Serving
-	w.learned(n, f.Pair.Committed)
+	if c := f.Pair.Committed; c.Has(n.edge.Self) { // a joiner has only heard of it, and takes no calls
+		w.learned(n, c)
+	}
 	w.ask(n)
 }
 

@@ -426,3 +426,23 @@ func forgetLife(t testing.TB, rdb *redis.Client) {
 		t.Fatal(err)
 	}
 }
+
+// Rule 7: a store that was left behind may come back with an abort that it took from
+// an operator while the fleet went on without it. What a member has in force holds.
+func TestRule7AnAbortOfAStoreLeftBehindIsTakenBack(t *testing.T) {
+	t.Parallel()
+	m := startSmall(t)
+	l := open(t, client(t, m.Addr()), Options{})
+	r := first(t, l, edgeA, edgeB)
+	x := must[Proposed](t)(l.Propose(ctx, Proposal{Generation: anyGeneration, Previous: r, Revision: next(r)})).Revision
+	if _, err := l.Abort(ctx, anyGeneration, x.ID, "anna", ByOperator, ""); err != nil {
+		t.Fatal(err)
+	}
+	m.restarts()
+	g := reports(t, l, 1, Head{}, journalOf(edgeA, x, nil), journalOf(edgeB, r, x))
+	recovers(t, l, g, x)
+	if s := must[Status](t)(l.Status(ctx, x.ID)); slices.Contains(s.Aborted, x.ID) {
+		t.Errorf("%s is in force, and among the aborted: %v", x.ID, s.Aborted)
+	}
+	agreed(t, l, x, next(x))
+}

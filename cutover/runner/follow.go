@@ -67,7 +67,9 @@ func (r *Runner) begin() error {
 func (r *Runner) take(e cutover.Edge) {
 	e = r.breaks.edge(e)
 	r.edge = e
-	r.lineage.note(e.Pair.Committed)
+	if c := e.Pair.Committed; c.Has(e.Self) { // a joiner has only heard of it
+		r.lineage.note(c)
+	}
 	if e.Idle() {
 		r.idle = e
 	}

@@ -39,6 +39,9 @@
 #ifndef LEAD
 #define LEAD 1
 #endif
+#ifndef EVICTIONS
+#define EVICTIONS 1
+#endif
 #define ALL ((1<<N)-1)
 #define BODIES (REVS+2)		/* body 0 is no chain; body 1 the first */
 #define HAS(set,x) (((set) >> (x)) & 1)
@@ -78,7 +81,7 @@ byte now = 1;
 byte truth;			/* the highest committed body there is */
 short legacy, speakops;		/* ticks that were answered so */
 byte leavings, crashes;
-hidden byte i, k, base, cand, ab;
+hidden byte i, k, base, cand, ab, denied;
 hidden byte good, stuck;
 hidden short w, v, u;
 
@@ -205,6 +208,19 @@ inline abort(g) { aborted[g] = aborted[g] | ONE(sp[g]); sp[g]=0; acked[g]=0 }
 #else
 #define ENOUGH(g) (rep[g] && WANTED(g)==0)
 #endif
+/* What a joiner joins on it knows from the store, which may have lost it since. */
+#ifdef HEARSAY
+#define EVIDENT(e) (1)
+#define FORGETS(e) (0)
+#else
+#define EVIDENT(e) HAS(mem[ec[e]],e)
+#define FORGETS(e) (ec[e] && !HAS(mem[ec[e]],e))
+#endif
+#ifdef ABORTEDBYANYBODY
+#define DENIED ab
+#else
+#define DENIED denied		/* by who lives: every recovery since needed its word */
+#endif
 /* May off member m of x have answered by x's predecessor after D? */
 inline judge(g,x,m) {
 	if
@@ -231,19 +247,20 @@ inline judge(g,x,m) {
 		fi
 	fi }
 inline recover(g) {
-	base=sc[g]; ab=aborted[g]; cand=0; stuck=0;
+	base=sc[g]; ab=aborted[g]; denied=0; cand=0; stuck=0;
 	i=0; do
 	:: i<N -> if
 		:: HAS(rep[g],i) ->
-			if :: height[ec[i]]>height[base] -> base=ec[i] :: else fi
+			if :: EVIDENT(i) && height[ec[i]]>height[base] -> base=ec[i] :: else fi
 #ifndef FORGETFUL
-			; ab = ab | ea[i]
+			; ab = ab | ea[i];
+			if :: !HAS(off[g],i) -> denied = denied | ea[i] :: else fi
 #endif
 		:: else fi; i++
 	:: else -> i=0; break od;
 	i=0; do
 	:: i<N -> if
-		:: HAS(rep[g],i) && ep[i] && prev[ep[i]]==base && !HAS(ab,ep[i]) ->
+		:: HAS(rep[g],i) && ep[i] && prev[ep[i]]==base && !HAS(DENIED,ep[i]) ->
 			good=1;
 			k=0; do
 			:: k<N -> if :: HAS(mem[ep[i]],k) -> judge(g,ep[i],k) :: else fi; k++
@@ -251,6 +268,8 @@ inline recover(g) {
 #ifdef ALWAYSABORT
 			good=0; stuck=0;
 #endif
+			/* who is off, and a store, may know an abort that a recovery knew not */
+			if :: HAS(ab,ep[i]) -> good=0 :: else fi;
 			if :: good -> cand=ep[i] :: else fi
 		:: else fi; i++
 	:: else -> i=0; break od;
@@ -267,10 +286,10 @@ inline recover(g) {
 			:: else fi; i++
 		:: else -> i=0; break od;
 		if :: sp[g] && sp[g]!=base && height[sp[g]]>=height[base] -> ab = ab | ONE(sp[g]) :: else fi;
-		sc[g]=base; sp[g]=0; acked[g]=0; aborted[g]=ab; recovered[g]=1
+		sc[g]=base; sp[g]=0; acked[g]=0; aborted[g] = ab & ~ONE(base); recovered[g]=1
 	:: else
 	fi;
-	base=0; ab=0; cand=0; good=0; stuck=0 }
+	base=0; ab=0; denied=0; cand=0; good=0; stuck=0 }
 
 /* ---- an edge ------------------------------------------------------------ */
 
@@ -287,7 +306,7 @@ inline recover(g) {
 #ifdef ANYBASE
 #define ONBASE(e,x,c) (1)
 #else
-#define ONBASE(e,x,c) (HAS(mem[ec[e]],e) -> prev[x]==ec[e] : (prev[x]==c && height[c]>=height[ec[e]]))
+#define ONBASE(e,x,c) (HAS(mem[ec[e]],e) -> prev[x]==ec[e] : prev[x]==c)
 #endif
 #ifdef OVERWRITE
 #define FREE(e,x) (ep[e]!=x)
@@ -314,7 +333,10 @@ inline prepare(e,x) {
 #endif
 	ask(e) }
 inline commit(e) { ec[e]=ep[e]; ep[e]=0; base=ec[e]; believed(base); base=0; ask(e) }
-inline giveup(e) { ea[e] = ea[e] | ONE(ep[e]); ep[e]=0; ask(e) }
+inline giveup(e) {
+	ea[e] = ea[e] | ONE(ep[e]); ep[e]=0;
+	if :: FORGETS(e) -> ec[e]=0 :: else fi;
+	ask(e) }
 
 proctype edge(byte e) {
 end:	do
@@ -373,7 +395,7 @@ end:	do
 #endif
 #ifdef EVICTING
 	/* 5: the operator stops it, and says so, at the store of the day */
-	:: d_step { !HAS(off[gen],e) && (leavings==0 || still[e]) -> leavings=1;
+	:: d_step { !HAS(off[gen],e) && (leavings<EVICTIONS || still[e]) -> leavings = leavings + !still[e];
 #ifndef NOFENCE
 		still[e]=1;
 #endif
@@ -486,5 +508,8 @@ init { atomic {
 	run store(0);
 #if GENS>1
 	run store(1);
+#endif
+#if GENS>2
+	run store(2);
 #endif
 	run world() } }

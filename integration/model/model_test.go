@@ -87,6 +87,7 @@ var runs = []run{
 	{name: "broken: a settled number has no floor", flags: "-DREVS=2 -DSETTLING -DNOFLOOR", finds: any4},
 	{name: "broken: an emptied store begins a chain by itself", flags: "-DREVS=2 -DFIRST=1 -DEMPTYING -DSELFINIT", finds: any4},
 	{name: "broken: joiners commit among themselves", flags: "-DREVS=2 -DFIRST=1 -DEVICTING -DNOWITNESS", finds: any4},
+	{name: "broken: what a joiner has heard is evidence", flags: "-DN=3 -DREVS=3 -DFIRST=3 -DGENS=3 -DEVICTING -DHEARSAY", finds: any4},
 	{name: "broken: no deadline", flags: "-DREVS=2 -DLIVE -DNOOPERATOR -DNODEADLINE", finds: "2001"},
 }
 

@@ -230,10 +230,11 @@ func (s *Storm) recorded(n routing.PublicNumber) routing.RoutingAuthority {
 	return s.records[n]
 }
 
-// learned tells the verdict what an edge has in force.
+// learned tells the verdict what an edge has in force. What a joiner is to join on
+// it has only heard of.
 func (s *Storm) learned(p *proc) {
 	r := p.runner.Pair().Committed
-	if r == nil || r == p.told {
+	if r == p.told || !r.Has(p.runner.Self()) {
 		return
 	}
 	p.told = r

@@ -30,6 +30,11 @@ for _, a in ipairs(cjson.decode(ARGV[8])) do
     mark_aborted(a[1], a[2], 'recovery')
   end
 end
+-- Where the base was aborted, it was by a store that was left behind.
+if base ~= '' and call('HDEL', K.aborted, base) == 1 then
+  call('LREM', K.aborted_order, 0, base)
+  count('aborted')
+end
 local pending = get('pending')
 no_pending()
 if base ~= '' and base ~= get('committed') then
