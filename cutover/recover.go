@@ -229,28 +229,19 @@ func (r *Revision) previous() RevisionID {
 	return r.Previous
 }
 
-// denied says that a live member has learned that id was aborted. Every recovery
-// since has needed its word, so none has committed it.
-func (b Barrier) denied(id RevisionID) bool {
-	for m, r := range b.Reports {
-		if !b.off(m) && slices.Contains(r.Aborted, id) {
-			return true
-		}
-	}
-	return false
-}
-
 // judge says whether x may be committed above base. A prepared revision commits
 // only if nobody knows of its abort, every live member has it prepared, and each
 // off member either cannot have answered by the old one when the new one would
 // have been in force, or has it prepared too. until bounds the first of these;
 // lacks names the off members of whom nothing is known.
 //
-// An abort of which only the store tells, or who is off, need not be the last word:
-// it may be that of a store that was left behind, and a recovery that knew of
-// neither may have committed x since. Whoever learned so is live, or in lacks.
+// A no is not the last word while somebody is in lacks. The abort may be that of a
+// store which was left behind, and who tells of it, or never prepared x, may have been
+// declared off in a life of the store that is lost: a recovery without either may have
+// committed x since. Whoever learned so is live, and then x is the base, or it is in
+// lacks.
 func (b Barrier) judge(x, base *Revision, aborted map[RevisionID]uint64, now time.Time) (may bool, until time.Time, lacks Blocked) {
-	if b.denied(x.ID) || x.Previous != base.id() || x.Number != base.number()+1 {
+	if x.Previous != base.id() || x.Number != base.number()+1 {
 		return false, Never, nil
 	}
 	d := Differs(base, x)
@@ -269,7 +260,7 @@ func (b Barrier) judge(x, base *Revision, aborted map[RevisionID]uint64, now tim
 		switch {
 		case !off && r.Prepared.id() == x.ID:
 		case !off:
-			return false, Never, nil // it never acknowledged, so nobody committed
+			may = false // it never acknowledged
 		case here && r.shows(x.ID):
 		case before(now, guarded):
 			until = guarded

@@ -257,9 +257,10 @@ func TestRule07WhatAJoinerHasHeardIsForgotten(t *testing.T) {
 	}
 }
 
-// An abort that only who is off tells of, or the store, may be that of a store which
-// was left behind, while a recovery that knew neither has committed the revision.
-func TestRule07AnAbortOfThoseLeftBehindIsNotTheLastWord(t *testing.T) {
+// An abort may be that of a store which was left behind, and who knows of it may have
+// been declared off in a life of the store that is lost: a recovery without either may
+// have committed the revision since. Nor is it proof that somebody never prepared it.
+func TestRule07ANoIsNotTheLastWord(t *testing.T) {
 	base := &Revision{ID: id(1), Previous: id(0), Number: 2, Members: []MemberID{"a~1", "b~1", "c~1"}, Fleet: fleetOf(2),
 		Schedule: []Cutover{{ID: "c-0", List: lists[0].ID(), Count: 1, First: routing.Legacy}}}
 	x := *base
@@ -277,14 +278,17 @@ func TestRule07AnAbortOfThoseLeftBehindIsNotTheLastWord(t *testing.T) {
 		base    RevisionID // "" for blocked
 		aborts  bool
 	}{
-		"who is off tells, and of another nothing is known": {nil, unknown, []Report{live, told}, true, "", false},
-		"who is off tells, and another had learned better":  {nil, unknown, []Report{live, told, {Member: "c~1", Committed: &x}}, true, x.ID, false},
-		"who is off tells, and another had not":             {nil, unknown, []Report{live, told, {Member: "c~1", Committed: base, Prepared: &x}}, true, base.ID, true},
-		"who is off tells, and another stopped before":      {nil, stopped, []Report{live, told}, true, base.ID, true},
-		"who is off tells, and it is early":                 {nil, unknown, []Report{live, told}, false, base.ID, true},
-		"the store tells, and of one nothing is known":      {map[RevisionID]uint64{x.ID: 3}, unknown, []Report{live, {Member: "b~1", Committed: base, Prepared: &x}}, true, "", false},
-		"the store tells, and one had learned better":       {map[RevisionID]uint64{x.ID: 3}, unknown, []Report{live, {Member: "b~1", Committed: &x}}, true, x.ID, false},
-		"who lives tells": {nil, unknown, []Report{{Member: "a~1", Committed: base, Aborted: []RevisionID{x.ID}}, {Member: "b~1", Committed: base, Prepared: &x}}, true, base.ID, true},
+		"who is off tells, and of another nothing is known":     {nil, unknown, []Report{live, told}, true, "", false},
+		"who is off tells, and another had learned better":      {nil, unknown, []Report{live, told, {Member: "c~1", Committed: &x}}, true, x.ID, false},
+		"who is off tells, and another had not":                 {nil, unknown, []Report{live, told, {Member: "c~1", Committed: base, Prepared: &x}}, true, base.ID, true},
+		"who is off tells, and another stopped before":          {nil, stopped, []Report{live, told}, true, base.ID, true},
+		"who is off tells, and it is early":                     {nil, unknown, []Report{live, told}, false, base.ID, true},
+		"the store tells, and of one nothing is known":          {map[RevisionID]uint64{x.ID: 3}, unknown, []Report{live, {Member: "b~1", Committed: base, Prepared: &x}}, true, "", false},
+		"the store tells, and one had learned better":           {map[RevisionID]uint64{x.ID: 3}, unknown, []Report{live, {Member: "b~1", Committed: &x}}, true, x.ID, false},
+		"who lives never prepared, and of one nothing is known": {nil, unknown, []Report{{Member: "a~1", Committed: base}, {Member: "b~1", Committed: base, Prepared: &x}}, true, "", false},
+		"who lives never prepared, and one stopped before":      {nil, stopped, []Report{{Member: "a~1", Committed: base}, {Member: "b~1", Committed: base, Prepared: &x}}, true, base.ID, true},
+		"who lives tells, and of one nothing is known":          {nil, unknown, []Report{{Member: "a~1", Committed: base, Aborted: []RevisionID{x.ID}}, {Member: "b~1", Committed: base, Prepared: &x}}, true, "", false},
+		"who lives tells, and one stopped before":               {nil, stopped, []Report{{Member: "a~1", Committed: base, Aborted: []RevisionID{x.ID}}, {Member: "b~1", Committed: base, Prepared: &x}}, true, base.ID, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &Store{Life: "s0", Begun: "s0", Generation: Generation{2, "n"}, Committed: base, Aborted: c.stored, Off: map[MemberID]time.Time{"b~1": {}, "c~1": c.c}}

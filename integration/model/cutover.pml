@@ -81,7 +81,7 @@ byte now = 1;
 byte truth;			/* the highest committed body there is */
 short legacy, speakops;		/* ticks that were answered so */
 byte leavings, crashes;
-hidden byte i, k, base, cand, ab, denied;
+hidden byte i, k, base, cand, ab;
 hidden byte good, stuck;
 hidden short w, v, u;
 
@@ -147,6 +147,16 @@ inline believed(x) {
 	:: height[x]==height[truth] -> assert(x==truth || 1003==0)
 	:: else
 	fi }
+/* What only edges knew that are over, and by which none of them answered, need not
+ * come to anything. */
+inline unlearned() {
+	k=0; do :: k<N && (still[k] || height[ec[k]]<height[truth]) -> k++ :: else -> break od;
+	base = prev[truth];
+	if
+	:: k==N && base && ((legacy<<1) & fun[base])==0 && ((speakops<<1) & ~fun[base])==0 -> truth=base
+	:: else
+	fi;
+	k=0; base=0 }
 inline propose(g,f,m,d) {
 	used++; fun[used]=f; mem[used]=m; drop[used]=d; prev[used]=sc[g]; height[used]=height[sc[g]]+1;
 	sp[g]=used; acked[g]=0 }
@@ -216,11 +226,6 @@ inline abort(g) { aborted[g] = aborted[g] | ONE(sp[g]); sp[g]=0; acked[g]=0 }
 #define EVIDENT(e) HAS(mem[ec[e]],e)
 #define FORGETS(e) (ec[e] && !HAS(mem[ec[e]],e))
 #endif
-#ifdef ABORTEDBYANYBODY
-#define DENIED ab
-#else
-#define DENIED denied		/* by who lives: every recovery since needed its word */
-#endif
 /* May off member m of x have answered by x's predecessor after D? */
 inline judge(g,x,m) {
 	if
@@ -247,20 +252,19 @@ inline judge(g,x,m) {
 		fi
 	fi }
 inline recover(g) {
-	base=sc[g]; ab=aborted[g]; denied=0; cand=0; stuck=0;
+	base=sc[g]; ab=aborted[g]; cand=0; stuck=0;
 	i=0; do
 	:: i<N -> if
 		:: HAS(rep[g],i) ->
 			if :: EVIDENT(i) && height[ec[i]]>height[base] -> base=ec[i] :: else fi
 #ifndef FORGETFUL
-			; ab = ab | ea[i];
-			if :: !HAS(off[g],i) -> denied = denied | ea[i] :: else fi
+			; ab = ab | ea[i]
 #endif
 		:: else fi; i++
 	:: else -> i=0; break od;
 	i=0; do
 	:: i<N -> if
-		:: HAS(rep[g],i) && ep[i] && prev[ep[i]]==base && !HAS(DENIED,ep[i]) ->
+		:: HAS(rep[g],i) && ep[i] && prev[ep[i]]==base ->
 			good=1;
 			k=0; do
 			:: k<N -> if :: HAS(mem[ep[i]],k) -> judge(g,ep[i],k) :: else fi; k++
@@ -268,8 +272,14 @@ inline recover(g) {
 #ifdef ALWAYSABORT
 			good=0; stuck=0;
 #endif
-			/* who is off, and a store, may know an abort that a recovery knew not */
-			if :: HAS(ab,ep[i]) -> good=0 :: else fi;
+			/* a recovery may have known nothing of that abort, and committed */
+			if
+			:: HAS(ab,ep[i]) -> good=0
+#ifdef ABORTDECIDES
+				; stuck=0
+#endif
+			:: else
+			fi;
 			if :: good -> cand=ep[i] :: else fi
 		:: else fi; i++
 	:: else -> i=0; break od;
@@ -289,7 +299,7 @@ inline recover(g) {
 		sc[g]=base; sp[g]=0; acked[g]=0; aborted[g] = ab & ~ONE(base); recovered[g]=1
 	:: else
 	fi;
-	base=0; ab=0; denied=0; cand=0; good=0; stuck=0 }
+	base=0; ab=0; cand=0; good=0; stuck=0 }
 
 /* ---- an edge ------------------------------------------------------------ */
 
@@ -398,6 +408,7 @@ end:	do
 	:: d_step { !HAS(off[gen],e) && (leavings<EVICTIONS || still[e]) -> leavings = leavings + !still[e];
 #ifndef NOFENCE
 		still[e]=1;
+		unlearned();
 #endif
 		off[gen] = off[gen] | ONE(e);
 #ifdef LATEOFF
