@@ -49,7 +49,7 @@ var loud = map[string]string{
 	"math/rand": "chance", "math/rand/v2": "chance", "crypto/rand": "chance",
 }
 
-// What a quiet package may import all the same: advice about pages of memory
+// What a quiet package may import all the same: where a large table lies in memory
 // changes no answer.
 var excused = map[string]string{"routing": "golang.org/x/sys/unix"}
 

@@ -1,6 +1,9 @@
 package routing
 
-import "sync/atomic"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
 // A bucket is one cache line, so that most numbers are found with one wait for
 // memory. It is read without a lock while the one writer of its shard changes
@@ -39,8 +42,9 @@ const (
 func still(state uint64) bool { return state/phase%phases == 0 }
 
 // A directory is replaced as a whole when a shard grows or moves to new terms.
-// No pointer is in its buckets: ten million records are nothing to a garbage
-// collector.
+// No pointer is in its buckets, which lie outside of the heap when they are many.
+// They are there for as long as the directory is: who reads a bucket keeps it
+// alive until it has read.
 type directory struct {
 	buckets []bucket
 	spill   []bucket // what full buckets go on in
@@ -49,9 +53,16 @@ type directory struct {
 }
 
 func newDirectory(size int, in *terms) *directory {
-	all := make([]bucket, size+size/spillShare+1)
-	together(all)
-	return &directory{buckets: all[:size:size], spill: all[size:], terms: in}
+	n := size + size/spillShare + 1
+	all, pages := outside(n)
+	if all == nil {
+		all = make([]bucket, n)
+	}
+	d := &directory{buckets: all[:size:size], spill: all[size:], terms: in}
+	if pages != nil {
+		runtime.AddCleanup(d, giveBack, pages)
+	}
+	return d
 }
 
 // first takes the upper half of the hash; the lowest bits chose the shard.
@@ -90,6 +101,7 @@ func (d *directory) find(hash uint64, n PublicNumber) (r record, ok bool) {
 		says = otherSays
 	}
 	if key&keyMask == uint64(n) && still(state) && first.state.Load()/phase == state/phase {
+		runtime.KeepAlive(d)
 		return record{revision, said(says), label(key &^ keyMask)}, true
 	}
 	return d.search(first, n)
@@ -119,6 +131,7 @@ func (d *directory) search(first *bucket, n PublicNumber) (r record, ok bool) {
 			}
 		}
 		if first.state.Load()/phase == before/phase {
+			runtime.KeepAlive(d)
 			return r, ok
 		}
 	}
@@ -182,6 +195,7 @@ func (d *directory) all(yield func(PublicNumber, record) bool) {
 			}
 		}
 	}
+	runtime.KeepAlive(d)
 }
 
 type found struct {

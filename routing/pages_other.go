@@ -2,4 +2,6 @@
 
 package routing
 
-func together([]bucket) {}
+func outside(int) ([]bucket, []byte) { return nil, nil }
+
+func giveBack([]byte) {}

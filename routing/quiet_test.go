@@ -16,7 +16,7 @@ import (
 var quiet = map[string]bool{
 	"bytes": true, "errors": true, "fmt": true, "math": true, "strconv": true, "strings": true,
 	"sync": true, "sync/atomic": true, "time": true, "unique": true,
-	"unsafe": true, "golang.org/x/sys/unix": true, // for advice about pages of memory, see pages_linux.go
+	"unsafe": true, "golang.org/x/sys/unix": true, "runtime": true, // for where large tables lie and how long, see pages_linux.go
 	"github.com/speakops/sipedge/routing/e164": true,
 }
 

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -71,6 +72,7 @@ func (t *Table) Ahead(n PublicNumber) {
 	s, hash := t.locate(n)
 	if dir := s.dir.Load(); dir != nil {
 		dir.first(hash).state.Load()
+		runtime.KeepAlive(dir)
 	}
 }
 
