@@ -52,6 +52,10 @@ type directory struct {
 	terms   *terms
 }
 
+// mapped is bytes of buckets outside of the heap, those included whose directory is
+// not read any more and was not given back yet.
+var mapped atomic.Int64
+
 func newDirectory(size int, in *terms) *directory {
 	n := size + size/spillShare + 1
 	all, pages := outside(n)

@@ -19,9 +19,8 @@ const (
 	idleOutside = 64 << 20 // so much may be mapped before a collection looks for what nobody reads any more
 )
 
-// Bytes outside, until a collection finds that their directory is not read any
-// more; and of these, how many came since one was asked for.
-var mapped, fresh atomic.Int64
+// fresh is how much of what is mapped came since a collection was last asked for.
+var fresh atomic.Int64
 
 // outside is room for n buckets, all free, that the collector knows nothing of;
 // nil when that is too few to bother, or the kernel gives none. It lasts until

@@ -9,8 +9,9 @@ import (
 // Table is what is believed about every public number. Reads take no lock and
 // never wait; a write puts a new record beside the one it replaces. Revisions order writes:
 // whatever the order of arrival, the highest revision of a number is what
-// stays. The zero Table is empty and ready. A number takes 40 to 55 bytes, and
-// each customer about 40 more.
+// stays. The zero Table is empty and ready. A number takes 40 to 55 bytes, outside of
+// the heap when there are many (GOMEMLIMIT does not see those), and each customer
+// about 40 more.
 type Table struct {
 	terms  atomic.Pointer[terms]
 	shards [shards]shard
