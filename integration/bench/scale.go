@@ -14,7 +14,7 @@ import (
 type scale struct {
 	Rate    int           `default:"2000" help:"Calls per second."`
 	For     time.Duration `default:"8s" help:"Length of each."`
-	Rounds  int           `default:"3" help:"Turns of each size of the table."`
+	Rounds  int           `default:"3" help:"Turns of each size of the table; the median counts."`
 	Numbers []int         `name:"sizes" default:"1000,100000,1000000,10000000" help:"Numbers in the table, 1000 at least; ten million take some minutes to pour into Redis and to load."`
 	Trunks  []int         `default:"10,1000,10000" help:"Trunks, each with two source ranges, and as many gateways."`
 }
@@ -57,7 +57,7 @@ func (s *scale) numbers(ctx context.Context, b *bench, load site.Load) error {
 		}
 	}
 	rungs := make([][]site.Rung, len(edges))
-	for range s.Rounds {
+	for range max(1, s.Rounds) {
 		for i, edge := range edges {
 			rung, err := edge.Drive(ctx, load)
 			if err != nil {
