@@ -126,6 +126,9 @@ func (s *shard) outward(inv *invite, m *message.Message, l *leg, out int, dst []
 		e.Strip = l.hop.strip[inv.trunk.manner()]
 	}
 	s.lines = append(s.lines[:0], l.hop.add...)
+	if l.hop.secret && s.tape != nil {
+		s.tape.Guard(inv.id)
+	}
 	if l.hop.trace {
 		s.lines = s.appendTrace(s.lines, inv, m, inv.indexOf(l))
 	}

@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/tls"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/speakops/sipedge/sipedge/gateway"
 	"github.com/speakops/sipedge/sipedge/message"
 	"github.com/speakops/sipedge/sipedge/message/token"
+	"github.com/speakops/sipedge/sipedge/observe/ladder"
 	"github.com/speakops/sipedge/sipedge/profile"
 	"github.com/speakops/sipedge/sipedge/testline"
 	"github.com/speakops/sipedge/sipedge/transport"
@@ -294,6 +296,9 @@ func (w *world) hop(r *route, rc configs.Route, g configs.Gateway, index int, e 
 	for _, name := range slices.Sorted(maps.Keys(g.Egress.HeadersAdd)) {
 		h.add = append(h.add, name+": "+g.Egress.HeadersAdd[name]+"\r\n"...)
 	}
+	shown := bytes.Clone(h.add)
+	ladder.Redact(shown)
+	h.secret = !bytes.Equal(shown, h.add)
 	if len(g.Egress.HeadersStrip) > 0 {
 		h.strip = map[manner]*message.HeaderSet{}
 		for _, t := range w.trunks {

@@ -19,7 +19,7 @@ type sight struct {
 	at      call.Instant
 	call    callID
 	flow    transport.Flow
-	pending []byte // the message that came, not yet in any ladder
+	pending *message.Message // the message that came, not yet in any ladder
 	text    []byte
 	because routing.Because // of a refusal without a call
 	detail  []byte          // what of the message it is about; only read in this step
@@ -29,8 +29,8 @@ type sight struct {
 }
 
 // arrived begins a step with a message.
-func (s *shard) arrived(f transport.Flow, raw []byte, now call.Instant) {
-	s.at, s.flow, s.pending = now, f, raw
+func (s *shard) arrived(f transport.Flow, m *message.Message, now call.Instant) {
+	s.at, s.flow, s.pending = now, f, m
 }
 
 // about says which call the step is about: the message that began it, if one
@@ -38,7 +38,9 @@ func (s *shard) arrived(f transport.Flow, raw []byte, now call.Instant) {
 func (s *shard) about(id callID, from ladder.Actor) {
 	s.call = id
 	if s.pending != nil {
-		s.seen(false, s.flow, from, s.pending)
+		if s.tape != nil {
+			s.seen(false, s.flow, from, s.pending.Raw, ladder.Plain(s.pending))
+		}
 		s.pending = nil
 	}
 }
@@ -91,19 +93,19 @@ func (s *shard) looked() {
 	s.call, s.pending, s.because, s.detail, s.noted = callID{}, nil, "", nil, false
 }
 
-// seen puts one message of the call in hand into its ladder.
-func (s *shard) seen(out bool, f transport.Flow, who ladder.Actor, raw []byte) {
+// seen puts one message of the call in hand into its ladder; plain is as in ladder.Message.
+func (s *shard) seen(out bool, f transport.Flow, who ladder.Actor, raw []byte, plain bool) {
 	if s.tape == nil || s.call == (callID{}) {
 		return
 	}
 	s.tape.Message(s.call, &ladder.Message{
-		At: time.Duration(s.at), Out: out, Proto: uint8(f.Proto), Listener: f.Listener, Peer: f.Peer, Actor: who, Raw: raw,
+		At: time.Duration(s.at), Out: out, Proto: uint8(f.Proto), Listener: f.Listener, Peer: f.Peer, Actor: who, Raw: raw, Plain: plain,
 	})
 }
 
 // send sends one message on a flow and shows it.
 func (s *shard) send(f transport.Flow, who ladder.Actor, b []byte) error {
-	s.seen(true, f, who, b)
+	s.seen(true, f, who, b, true)
 	if f.Proto == transport.Inside {
 		s.inbox = append(s.inbox, posted{bytes.Clone(b), f.Listener})
 		return nil

@@ -145,7 +145,7 @@ func (s *shard) apologise(inv *invite) {
 func (s *shard) receive(f transport.Flow, m *message.Message, now call.Instant) {
 	s.mu.Lock()
 	defer s.leave(now)
-	s.arrived(f, m.Raw, now)
+	s.arrived(f, m, now)
 	if m.Request {
 		s.request(f, m, now)
 	} else {

@@ -29,7 +29,7 @@ func (k sink) Refuse(f transport.Flow, m *message.Message, fault *message.Fault)
 	s := k.e.shardOf(m.CallID)
 	s.mu.Lock()
 	defer s.leave(now)
-	s.arrived(f, m.Raw, now)
+	s.arrived(f, m, now)
 	s.because = becauseMalformed
 	k.e.refusal(t, refusedRequest, fault.Reason, f)
 	s.answer(f, m, fault.Code, fault.Reason, nil)

@@ -270,7 +270,7 @@ func (s *shard) fromLine(raw []byte, listener uint8, now call.Instant) {
 		panic("sipedge: a test line has written what cannot be read: " + err.Error())
 	}
 	f := inside(listener)
-	s.arrived(f, raw, now)
+	s.arrived(f, m, now)
 	if m.Request {
 		s.request(f, m, now)
 	} else {

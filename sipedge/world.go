@@ -127,6 +127,7 @@ type hop struct {
 	uri    string // host:port;params for the Request-URI
 	format e164.Format
 	add    []byte
+	secret bool // there is one in add
 	trace  bool
 	strip  map[manner]*message.HeaderSet // only where the gateway strips headers of its own
 	stats  *observe.Gateway

@@ -53,6 +53,7 @@ type H struct {
 	Decisions *Lines
 	Log       *bytes.Buffer
 	Ladders   *windows.Store  // the edge's own view of its calls
+	shown     *windows.Tail   // who takes their messages along
 	Traced    *Traces         // calls as spans are made of them
 	Faulty    string          // a decision on this number panics
 	Names     gateway.Locator // how gateways' names are found; nobody has any
@@ -165,6 +166,7 @@ func (h *H) StartAt(addr string) {
 	host := netip.MustParseAddrPort(addr).Addr()
 	ctx, stop := context.WithCancel(context.Background())
 	h.Ladders = windows.New(windows.Options{RingBytes: 1 << 20})
+	h.shown = h.Ladders.Tail()
 	e, err := sipedge.New(sipedge.Parts{
 		Config: h.Config, Table: h.Table, Freshness: fresh, Clock: h.Clock, Net: h.Net.Host(host),
 		Log:    slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -201,6 +203,7 @@ func (h *H) Stop() {
 	synctest.Wait()
 	h.sane()
 	h.saw()
+	h.plain()
 }
 
 // sane fails the test when a call has panicked: the edge goes on without it, and

@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -84,6 +85,17 @@ func (h *H) saw() {
 			h.T.Errorf("%d messages of %s crossed the wire, its ladder has %d", n, id, kept[id])
 		}
 	}
+}
+
+// plain looks for secrets in what is shown elsewhere without a further look.
+func (h *H) plain() {
+	h.T.Helper()
+	h.shown.Take(0, 1<<30, func(m *windows.Taken) {
+		shown := bytes.Clone(m.Raw)
+		if windows.Redact(shown); m.Plain && !bytes.Equal(shown, m.Raw) {
+			h.T.Errorf("shown as it is:\n%s", m.Raw)
+		}
+	})
 }
 
 // noted wants lines that begin like this between the arrows of the only call, in

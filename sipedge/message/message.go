@@ -103,6 +103,9 @@ func (m *Message) Named(name string) *Header {
 	return nil
 }
 
+// Rest is all that stands behind the head, also what Content-Length does not count.
+func (m *Message) Rest() []byte { return m.Raw[min(len(m.Raw), int(m.head)+2):] }
+
 // offset tells where in Raw one of the message's slices begins. None of them is
 // cut in capacity, so what is left behind it measures the way.
 func (m *Message) offset(b []byte) int { return cap(m.Raw) - cap(b) }

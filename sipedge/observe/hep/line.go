@@ -23,7 +23,7 @@ type line struct {
 // A stream is given a piece of this many bytes at a time, and this long for each:
 // a Homer that stopped reading must not hold what waits for the next one.
 const (
-	piece    = 64 << 10
+	piece    = 128 << 10
 	patience = 2 * time.Second
 )
 
@@ -36,6 +36,7 @@ func (l *line) use(c net.Conn) {
 	l.conn, l.many, l.raw = c, nil, nil
 	if tcp, ok := c.(*net.TCPConn); ok {
 		l.stream = true
+		_ = tcp.SetNoDelay(false) // what is left of a piece may wait for the next one
 		if l.raw, _ = tcp.SyscallConn(); l.raw != nil {
 			unpaced(l.raw)
 		}

@@ -106,7 +106,7 @@ func (s *Sender) gather(ctx context.Context) bool {
 // A batch is written when it has grown to so many bytes; a tape is locked only
 // while so many are copied.
 const (
-	full  = 128 << 10
+	full  = 64 << 10
 	small = 32 << 10
 )
 
@@ -178,7 +178,9 @@ func (s *Sender) add(m *ladder.Taken) {
 		f = &s.four
 	}
 	s.batch = f.append(s.batch, p, m.Call, m.Nanos)
-	s.bare = append(s.bare, [2]int{len(s.batch) - min(len(m.Raw), MaxPayload), len(s.batch)})
+	if !m.Plain {
+		s.bare = append(s.bare, [2]int{len(s.batch) - min(len(m.Raw), MaxPayload), len(s.batch)})
+	}
 }
 
 // send writes the batch of n packets and empties it.

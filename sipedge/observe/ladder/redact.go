@@ -1,6 +1,10 @@
 package ladder
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/speakops/sipedge/sipedge/message"
+)
 
 // What nobody may read in a ladder: header values that authenticate somebody,
 // and lines of SDP that open media. They are overwritten in place, byte for byte,
@@ -42,28 +46,68 @@ func Redact(b []byte) {
 		case len(line) == 0:
 			head = false
 		case !head:
-			for _, s := range secretLines {
-				// The last letter first: most lines of SDP begin alike.
-				if n := len(s); len(line) >= n && line[n-2]|0x20 == s[n-2] && bytes.EqualFold(line[:n], s) {
-					blot(line[len(s):])
-				}
+			if n := secretLine(line); n > 0 {
+				blot(line[n:])
 			}
 		case line[0] == ' ' || line[0] == '\t': // a folded line goes on
 			if secret {
 				blot(line[1:])
 			}
 		default:
-			secret = false
 			name, value, _ := bytes.Cut(line, []byte(":"))
-			for _, s := range secretHeaders {
-				if bytes.EqualFold(bytes.TrimSpace(name), s) {
-					secret = true
-					_, credentials, _ := bytes.Cut(bytes.TrimLeft(value, " \t"), []byte(" ")) // the scheme stays
-					blot(credentials)
+			if secret = secretHeader(bytes.TrimSpace(name)); secret {
+				value = bytes.TrimLeft(value, " \t")
+				if scheme, credentials, _ := bytes.Cut(value, []byte(" ")); !bytes.ContainsRune(scheme, '=') {
+					value = credentials // the scheme stays
 				}
+				blot(value)
 			}
 		}
 	}
+}
+
+// Plain says, of a message that was read, that Redact would change nothing in it. Its
+// headers are told apart already, so that this costs a tenth of looking for them.
+func Plain(m *message.Message) bool {
+	if m.Has(message.KAuthorization) || m.Has(message.KProxyAuthorization) {
+		return false
+	}
+	for i := range m.Headers {
+		if h := &m.Headers[i]; h.Kind == message.Other && secretHeader(h.Name) {
+			return false
+		}
+	}
+	for rest := m.Rest(); len(rest) > 0; {
+		if begins[rest[0]] && secretLine(rest) > 0 {
+			return false
+		}
+		n := bytes.IndexByte(rest, '\n')
+		if n < 0 {
+			break
+		}
+		rest = rest[n+1:]
+	}
+	return true
+}
+
+func secretHeader(name []byte) bool {
+	for _, s := range secretHeaders {
+		if bytes.EqualFold(name, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// secretLine is how much of a line of SDP stands before its secret, 0 when it has none.
+func secretLine(line []byte) int {
+	for _, s := range secretLines {
+		// The last letter first: most lines of SDP begin alike.
+		if n := len(s); len(line) >= n && line[n-2]|0x20 == s[n-2] && bytes.EqualFold(line[:n], s) {
+			return n
+		}
+	}
+	return 0
 }
 
 func blot(b []byte) {

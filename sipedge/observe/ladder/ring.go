@@ -39,7 +39,11 @@ const (
 	kindNote
 )
 
-const flagCut = 1
+// Flags of an entry.
+const (
+	flagCut   = 1 << iota
+	flagPlain // Redact would change nothing in its text
+)
 
 var le = binary.LittleEndian
 

@@ -111,6 +111,7 @@ func (l *Tail) Take(i, bytes int, give func(m *Taken)) (n, lost int) {
 		}
 		m.Call, m.At, m.Out, m.Proto, m.Listener = entryCall(e), time.Duration(le.Uint64(e[atTime:])), e[atKind] == kindOut, e[atProto], e[atListener]
 		m.Peer, m.Actor, m.Raw = entryPeer(e), Actor(le.Uint16(e[atActor:])), t.ring.text(e)
+		m.Plain = e[atFlags]&flagPlain != 0
 		m.Nanos, m.Local = l.epoch+int64(m.At), netip.AddrPort{}
 		if int(m.Listener) < len(sockets) {
 			m.Local = sockets[m.Listener].Local

@@ -40,7 +40,7 @@ func TestTailTakesEveryMessageOrCountsIt(t *testing.T) {
 			if step%10 == 0 && r.IntN(3) > 0 {
 				tape.Begin(call, Start{At: at, Trunk: fmt.Sprint(r.IntN(3))})
 			}
-			raw := message(step, r.IntN(3000))
+			raw := wire(step, r.IntN(3000))
 			tape.Message(call, &Message{At: at, Peer: caller, Raw: raw})
 			written = append(written, string(raw))
 			lost++
@@ -111,7 +111,7 @@ func TestTailWakes(t *testing.T) {
 			return false
 		}
 	}
-	write := func() { tape.Message(name(1), &Message{Peer: caller, Raw: message(1, 1000)}) }
+	write := func() { tape.Message(name(1), &Message{Peer: caller, Raw: wire(1, 1000)}) }
 	write()
 	if !told(tail.Wake) || told(tail.Hurry) {
 		t.Error("not woken by the first message, or hurried")

@@ -52,12 +52,19 @@ type Message struct {
 	Peer     netip.AddrPort
 	Actor    Actor
 	Raw      []byte
+
+	// Plain says that there is nothing in Raw that Redact would overwrite: of a message
+	// that came, because Plain said so; of one that leaves, because it is made of what
+	// came in this call and of words of the edge. One that is not makes its whole call one
+	// that is looked at.
+	Plain bool
 }
 
 // talk is one call of a tape. What every message and every turn of the ring looks
 // at comes first: it lies far from what the processor has at hand, and together.
 type talk struct {
 	id       id
+	guarded  bool   // there may be secrets in its messages
 	last     uint64 // position of its latest entry plus one, 0 for none
 	from     uint64 // position from which on entries in the ring count: those before are saved, or lost
 	entries  int32
@@ -127,13 +134,29 @@ func (t *Tape) message(call id, c *talk, m *Message) {
 	if m.Out {
 		kind = kindOut
 	}
-	putWay(t.entry(call, c, kind, m.At, m.Raw), m)
+	e := t.entry(call, c, kind, m.At, m.Raw)
+	putWay(e, m)
+	if c != nil && !m.Plain {
+		c.guarded = true
+	}
+	if m.Plain && (!m.Out || c != nil && !c.guarded) {
+		e[atFlags] |= flagPlain
+	}
 	if c != nil {
 		c.messages++
 		t.stats.Messages++
 	}
 	if t.tail != nil {
 		t.tail.wrote(&t.ring)
+	}
+}
+
+// Guard says that the edge is about to put a secret of its own into a call's messages.
+func (t *Tape) Guard(call id) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.of(call); c != nil {
+		c.guarded = true
 	}
 }
 

@@ -21,7 +21,7 @@ var (
 
 func name(n int) (c id) { binary.BigEndian.PutUint32(c[:], uint32(n)); return c }
 
-func message(n, size int) []byte {
+func wire(n, size int) []byte {
 	head := fmt.Sprintf("INVITE sip:+1202555%04d@edge SIP/2.0\r\nCSeq: %d INVITE\r\n\r\n", n%10000, n)
 	return []byte(head + strings.Repeat("v", max(0, size-len(head))))
 }
@@ -30,7 +30,7 @@ func message(n, size int) []byte {
 func play(t *Tape, call id, at time.Duration, trunk string, messages, size int) {
 	t.Begin(call, Start{At: at, Trunk: trunk, To: 12025550143, From: 14155550123})
 	for i := range messages {
-		t.Message(call, &Message{At: at + time.Duration(i)*time.Millisecond, Out: i%2 == 1, Peer: caller, Actor: 1, Raw: message(i, size)})
+		t.Message(call, &Message{At: at + time.Duration(i)*time.Millisecond, Out: i%2 == 1, Peer: caller, Actor: 1, Raw: wire(i, size)})
 	}
 }
 
@@ -50,7 +50,7 @@ func whole(t *testing.T, s *Store, call id, messages int) {
 		return
 	}
 	for i, st := range l.Steps {
-		if want := string(message(i, len(st.Text))); st.Text != want || st.AfterUS != int64(i)*1000 {
+		if want := string(wire(i, len(st.Text))); st.Text != want || st.AfterUS != int64(i)*1000 {
 			t.Errorf("%s: message %d is %q after %d us", call, i, st.Text[:40], st.AfterUS)
 		}
 	}
@@ -68,7 +68,7 @@ func TestWhatStays(t *testing.T) {
 	play(tape, name(2), next(), "north", 6, 700) // stays open
 	tape.Begin(name(3), Start{At: next(), Trunk: "qa", Test: true})
 	for i := range 6 {
-		tape.Message(name(3), &Message{At: at + time.Duration(i)*time.Millisecond, Peer: s1, Raw: message(i, 700)})
+		tape.Message(name(3), &Message{At: at + time.Duration(i)*time.Millisecond, Peer: s1, Raw: wire(i, 700)})
 	}
 	answered(tape, name(3), next())
 	play(tape, name(4), next(), "quiet", 6, 700)
@@ -134,7 +134,7 @@ func TestAnyTraffic(t *testing.T) {
 				live = append(live, call)
 			case n < 9:
 				call := live[r.IntN(len(live))]
-				raw := message(step, r.IntN(20000))
+				raw := wire(step, r.IntN(20000))
 				tape.Message(call, &Message{At: at, Peer: caller, Raw: raw})
 				if sent[call] = append(sent[call], string(raw[:min(len(raw), maxText)])); len(raw) <= maxText && r.IntN(4) == 0 {
 					tape.Note(call, at, []byte("a note"))
@@ -183,7 +183,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 		}
 		s.Tape(0).Refuse(name(i+1), &Refusal{
 			Start: Start{At: time.Second, Trunk: "north"}, Because: "over_cps", Code: 503, Reason: "the trunk's limit of calls per second",
-			Request: Message{At: time.Second, Peer: caller, Raw: message(i, 500)}, Response: []byte("SIP/2.0 503 Service Unavailable\r\n\r\n"),
+			Request: Message{At: time.Second, Peer: caller, Raw: wire(i, 500)}, Response: []byte("SIP/2.0 503 Service Unavailable\r\n\r\n"),
 		})
 	}
 	calls, _ := s.List(Filter{State: Refused})
@@ -220,7 +220,7 @@ func TestFollowersWhoDoNotListenLose(t *testing.T) {
 
 func TestTheCallPathAllocatesNothing(t *testing.T) {
 	s := New(Options{RingBytes: 1 << 20, PerTrunk: 5})
-	tape, raw, n := s.Tape(0), message(1, 800), 0
+	tape, raw, n := s.Tape(0), wire(1, 800), 0
 	one := func() {
 		n++
 		call := name(n)
@@ -243,7 +243,7 @@ func TestTheCallPathAllocatesNothing(t *testing.T) {
 
 func BenchmarkCall(b *testing.B) {
 	s := New(Options{})
-	tape, raw, n := s.Tape(0), message(1, 800), 0
+	tape, raw, n := s.Tape(0), wire(1, 800), 0
 	for b.Loop() {
 		n++
 		call := name(n)
