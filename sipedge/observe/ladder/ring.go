@@ -53,46 +53,50 @@ var le = binary.LittleEndian
 type ring struct {
 	heads, texts []byte
 	places       uint64   // for heads, a power of two
-	step         uint64   // so many entries leave together
+	step         int      // so many entries leave together: two to the power of it
 	marks        []uint64 // where the text of the first one of each step begins
 	first, next  uint64   // positions of the heads that are in it
 	written      uint64   // where the next text begins
+	place        int      // of that in texts
 }
 
 // divide gives one part in eight or less of some memory to heads, the rest to texts.
 func (r *ring) divide(mem []byte) {
 	r.places = 1 << (bits.Len(uint(len(mem)/8/headLen)) - 1)
 	r.heads, r.texts = mem[:r.places*headLen], mem[r.places*headLen:]
-	r.step = max(1, r.places/256)
-	r.marks = make([]uint64, r.places/r.step)
+	r.marks = make([]uint64, min(r.places, 256))
+	r.step = bits.Len64(r.places/uint64(len(r.marks))) - 1
 }
 
 // room makes place for an entry with a text of n bytes and says where; gone is told
 // up to which position entries must go for it. Nobody need look at them: they were
-// written long ago, and are far from the processor.
-func (r *ring) room(n int, gone func(to uint64)) (at uint64) {
-	size := uint64(len(r.texts))
-	if left := size - r.written%size; left < uint64(n) {
-		r.written += left
+// written long ago, and are far from the processor. Neither are heads read that were
+// written just now, nor is anything divided.
+func (r *ring) room(n int, gone func(to uint64)) (at uint64, text []byte) {
+	if left := len(r.texts) - r.place; left < n {
+		r.written += uint64(left)
+		r.place = 0
 	}
 	up := r.written + uint64(n)
 	if to := r.first; r.crowded(to, up) {
 		for r.crowded(to, up) {
-			to += r.step
+			to += 1 << r.step
 		}
 		gone(min(to, r.next))
 		r.first, r.next = to, max(to, r.next)
 	}
 	at = r.next
-	if at%r.step == 0 {
+	if at&(1<<r.step-1) == 0 {
 		*r.mark(at) = r.written
 	}
 	h := r.head(at)
 	le.PutUint64(h[atText:], r.written)
 	le.PutUint32(h[atLen:], uint32(n))
+	text = r.texts[r.place : r.place+n]
 	r.next++
 	r.written = up
-	return at
+	r.place += n
+	return at, text
 }
 
 // crowded says whether there is no room for one entry more, whose text reaches up,
@@ -101,7 +105,7 @@ func (r *ring) crowded(first, up uint64) bool {
 	return first < r.next && (r.next-first >= r.places || *r.mark(first)+uint64(len(r.texts)) < up)
 }
 
-func (r *ring) mark(at uint64) *uint64 { return &r.marks[at/r.step%uint64(len(r.marks))] }
+func (r *ring) mark(at uint64) *uint64 { return &r.marks[at>>r.step&uint64(len(r.marks)-1)] }
 
 // head and text are those of the entry at a position, which must be in the ring.
 func (r *ring) head(at uint64) []byte {

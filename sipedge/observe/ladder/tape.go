@@ -177,7 +177,7 @@ func (t *Tape) entry(call id, c *talk, kind uint8, at time.Duration, text []byte
 		text = text[:maxText]
 	}
 	t.busy = c // its own entries may be the oldest
-	position := t.ring.room(len(text), t.gone)
+	position, place := t.ring.room(len(text), t.gone)
 	t.busy = nil
 	back := uint64(0)
 	if c != nil {
@@ -196,7 +196,7 @@ func (t *Tape) entry(call id, c *talk, kind uint8, at time.Duration, text []byte
 	if cut {
 		e[atFlags] = flagCut
 	}
-	copy(t.ring.text(e), text)
+	copy(place, text)
 	return e
 }
 
