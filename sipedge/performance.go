@@ -25,20 +25,27 @@ stands under:
 What is left to take away is small and spread out. Half of the time is the
 kernel's, and most of that is one system call per datagram sent.
 
-What telemetry adds, everything on at 2000 calls/s, in per cent of the time that an
-edge without any takes; records are written by both:
+What telemetry adds, everything on, in per cent of the time that an edge without any
+takes; records are written by both. The first column is of an earlier state and a calm
+hour, the second of one in which memory was slow, so that they do not compare:
 
-	the ladder: messages                           3.2
-	  its notes, and what is known of the call     0.8
-	Homer over a stream                            4.0  (nearly half of it the kernel's)
-	spans and OTLP                                 0.3
-	the log, 200 lines a second                    0.5
-	that is                                        8.8  (11.9 before Homer read the ladders)
+	                                       2000 calls/s    3500 calls/s
+	the ladder: messages                        2.2             3.4
+	  its notes, and what is known of the call  0.9             1.0
+	Homer over a stream                         3.7             4.2
+	  of this the kernel's                      1.6             2.5
+	  looking for secrets                       1.0             0
+	spans and OTLP                              0.4             0.3
+	the log, 200 lines a second                 0.5             0.4
+	that is                                     7.8             9.2
 
-`bench telemetry` finds one to three points more, and they are in no function: some
-10 KB of messages a call go through the caches that everything else uses too. With a
-ring of 16 MB it found 11.8 % for all and 8.5 with dead backends, with one of 4 MB, in
-another run partly beside other work, 10.4 and 3.9.
+`bench telemetry` finds a point or two more. At 2000 calls/s the machine sleeps half of
+the time, and being woken is a third of what a call costs: 205 to 229 us, against 137 to
+157 at 3500. An edge that does more seems to be woken less often, and so the generators
+beside it. In one run (all rounds) a call took 221 to 229 us of an edge without
+telemetry, 201 to 223 with all of it, 178 to 195 with dead backends, of the generators 280,
+240 and 215: by CPU time all of it saved 5 %, by x_gen it cost 12.3. Of six runs at that
+rate on one evening, x_gen says 7.6, 8.5, 9.6, 9.8, 12.3 and, beside other work, 15.3.
 
 # How it was measured
 
@@ -80,12 +87,19 @@ Kept, with what it brought where that was measured by itself:
 	the ring asks calls, not entries, what    what leaves the ring took 1.9 % of the samples, then 1.2 with
 	  of them is wanted when it comes round   heads that lie apart: nearly all of it was waiting for
 	                                          memory last touched a turn of the ring ago
-	an eighth of the ladders' memory is       see above: what is written from end to end pushes everything
-	  ring, not half                          else out of the caches
+	a quarter of the ladders' memory is       a ring of 8 MB costs less than one of 4 (x_gen +9.8 % against
+	  ring, neither half nor an eighth        +11.8 at 3500 calls/s), one of 2 more (+9.5 against +7.3 at
+	                                          2000): each pair in one run. A call that leaves the ring while
+	                                          it is one of its trunk's last is copied once more. One of 16
+	                                          was dearer than one of 4, but in another run
 	Homer's messages copied outside of the    takes along less (2.5 to 2.0 % of the samples), and calls do
 	  tape's lock, into forms of packets      not wait for it
 	batches to Homer every 200 ms, not 50,    not measured by themselves; a wake-up costs 0.2 ms, and BBR's
 	  by raw system calls, not paced by BBR   timers and their interrupts were 0.8 % of the samples
+	what the parser has read is not searched  1.0 % of the samples at 2000 calls/s, now 0.2 at 3500; with Nagle's
+	  for secrets once more                   algorithm for the stream, +8.6 to +7.5 % in one run (means)
+	an entry of the ring is written without   reading a place back from a head in far memory, and five
+	  reading it back                         divisions: 0.3 % of the samples, not measured by itself
 	plain lines of the log without slog       20 us to 10 a line (1.0 to 0.5 %), half of it the kernel's
 	heartbeats that count gateways by route,  with 10,000 trunks and gateways 1.45 to 1.05 of
 	  not name each                           what a call costs with ten (bench scale)
@@ -105,6 +119,8 @@ Tried and left:
 	readers of our own for connections, by    beside the poller in one run each, over UDP's x_gen: 1.42
 	  epoll beside Go's poller, TLS above     and 1.40 (TCP, TLS) against 1.39 and 1.34 at 2000 calls/s,
 	  a socket that never waits               1.55 against 1.35 (TCP) at 1000: nothing, for 300 lines
+	processors kept awake at idle priority,   a turn of the bench took 28 s, not 17, and a call 274 us, not 225:
+	  to measure without the sleep            the host seems to give two busy processors less than two
 	GOGC so low that half of what lies        687 MB instead of 976 with ten million numbers, and hardly
 	  beside the table may be garbage, 1 to   a page fault; but a collection of 65 ms every 1.5 s, and
 	  3 per cent of all                       x_gen 1.17 where it was 1.05 in another run

@@ -38,9 +38,9 @@ const metricsEvery = 30 * time.Second
 func openWindows(ctx context.Context, cfg *configs.Edge, rdb redis.Cmdable, m *observe.Metrics, shards int, log *slog.Logger) (w *windows, err error) {
 	t := cfg.Telemetry
 	w = &windows{log: log, streams: map[string]*stream.Stream{}}
-	// The ring is written from end to end over and over: the smaller it is, the more of
-	// it, and of everything else, stays at hand for the processor.
-	if ring := int(t.Ladders.Memory / 8); ring > 0 {
+	// In the ring a call's messages lie once. It should be over, and no longer among the
+	// last of its trunk, when they leave it: what is still wanted then is copied out.
+	if ring := int(t.Ladders.Memory / 4); ring > 0 {
 		w.ladders = ladder.New(ladder.Options{Tapes: shards, RingBytes: ring, KeepBytes: int(t.Ladders.Memory) - ring, PerTrunk: t.Ladders.PerTrunk})
 		w.tapes = w.ladders
 	}
