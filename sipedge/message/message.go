@@ -103,6 +103,9 @@ func (m *Message) Named(name string) *Header {
 	return nil
 }
 
+// Sound says that Parse found no fault. Otherwise it need not have read to the end.
+func (m *Message) Sound() bool { return m.fault.Reason == "" }
+
 // Rest is all that stands behind the head, also what Content-Length does not count.
 func (m *Message) Rest() []byte { return m.Raw[min(len(m.Raw), int(m.head)+2):] }
 

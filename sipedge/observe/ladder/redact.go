@@ -69,7 +69,7 @@ func Redact(b []byte) {
 // Plain says, of a message that was read, that Redact would change nothing in it. Its
 // headers are told apart already, so that this costs a fifth of looking for them.
 func Plain(m *message.Message) bool {
-	if m.Has(message.KAuthorization) || m.Has(message.KProxyAuthorization) {
+	if !m.Sound() || m.Has(message.KAuthorization) || m.Has(message.KProxyAuthorization) {
 		return false
 	}
 	for i := range m.Headers {

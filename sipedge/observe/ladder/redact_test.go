@@ -62,6 +62,21 @@ func TestPlainIsWhatRedactLeaves(t *testing.T) {
 	}
 }
 
+// A message that the parser refuses it need not have read to its end.
+func TestWhatIsRefusedIsNotCalledPlain(t *testing.T) {
+	m := new(message.Message)
+	for _, rest := range []string{"Authorization: Digest response=\"a\"", "no header\r\nAuthorization: Digest response=\"a\"\r\n\r\n", "Subject: nothing hidden"} {
+		raw := "INVITE sip:+12025550143@edge SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n" +
+			"To: <sip:c@d>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n" + rest
+		if err := m.Parse([]byte(raw)); err == nil {
+			t.Fatalf("read:\n%s", raw)
+		}
+		if Plain(m) {
+			t.Errorf("called plain:\n%s", raw)
+		}
+	}
+}
+
 // What leaves is made of what came: a call in which a secret came, or the edge put one
 // of its own, is looked at from then on, and so is one whose beginning nobody knows.
 func TestSecretsGuardTheirCall(t *testing.T) {
