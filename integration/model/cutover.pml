@@ -219,13 +219,7 @@ inline abort(g) { aborted[g] = aborted[g] | ONE(sp[g]); sp[g]=0; acked[g]=0 }
 #define ENOUGH(g) (rep[g] && WANTED(g)==0)
 #endif
 /* What a joiner joins on it knows from the store, which may have lost it since. */
-#ifdef HEARSAY
-#define EVIDENT(e) (1)
-#define FORGETS(e) (0)
-#else
-#define EVIDENT(e) HAS(mem[ec[e]],e)
-#define FORGETS(e) (ec[e] && !HAS(mem[ec[e]],e))
-#endif
+#define HEARD(e) (ec[e] && !HAS(mem[ec[e]],e))
 /* May off member m of x have answered by x's predecessor after D? */
 inline judge(g,x,m) {
 	if
@@ -256,7 +250,7 @@ inline recover(g) {
 	i=0; do
 	:: i<N -> if
 		:: HAS(rep[g],i) ->
-			if :: EVIDENT(i) && height[ec[i]]>height[base] -> base=ec[i] :: else fi
+			if :: !HEARD(i) && height[ec[i]]>height[base] -> base=ec[i] :: else fi
 #ifndef FORGETFUL
 			; ab = ab | ea[i]
 #endif
@@ -345,7 +339,7 @@ inline prepare(e,x) {
 inline commit(e) { ec[e]=ep[e]; ep[e]=0; base=ec[e]; believed(base); base=0; ask(e) }
 inline giveup(e) {
 	ea[e] = ea[e] | ONE(ep[e]); ep[e]=0;
-	if :: FORGETS(e) -> ec[e]=0 :: else fi;
+	if :: HEARD(e) -> ec[e]=0 :: else fi;
 	ask(e) }
 
 proctype edge(byte e) {

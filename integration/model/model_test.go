@@ -32,6 +32,7 @@ var runs = []run{
 	{name: "an edge leaves and is removed", flags: "-DREVS=2 -DLEAVING -DGENS=1"},
 	{name: "an edge leaves before a failover", flags: "-DREVS=1 -DLEAVING"},
 	{name: "an edge is declared off, and the store emptied", flags: "-DREVS=1 -DEVICTING -DEMPTYING"},
+	{name: "an edge is declared off, and three lives of the store", flags: "-DREVS=1 -DEVICTING -DGENS=3"},
 	{name: "the store is emptied", flags: "-DREVS=2 -DEMPTYING"},
 	{name: "an edge joins, and the store is emptied", flags: "-DREVS=2 -DFIRST=1 -DEMPTYING"},
 	{name: "proposals are refused", flags: "-DREVS=1 -DREFUSING"},
@@ -49,6 +50,7 @@ var runs = []run{
 	{name: "preparing again what was aborted", flags: "-DREVS=2 -DREPREPARE", long: true},
 	{name: "always aborting in recovery", flags: "-DREVS=2 -DALWAYSABORT", long: true},
 
+	{name: "three edges, one declared off, and three lives", flags: "-DN=3 -DREVS=1 -DEVICTING -DGENS=3", long: true},
 	{name: "three proposals", flags: "-DREVS=3 -DGENS=1", long: true},
 	{name: "three edges, two proposals", flags: "-DN=3 -DREVS=2 -DGENS=1", long: true},
 	{name: "two proposals refused", flags: "-DREVS=2 -DREFUSING -DGENS=1", long: true},
@@ -87,7 +89,7 @@ var runs = []run{
 	{name: "broken: a settled number has no floor", flags: "-DREVS=2 -DSETTLING -DNOFLOOR", finds: any4},
 	{name: "broken: an emptied store begins a chain by itself", flags: "-DREVS=2 -DFIRST=1 -DEMPTYING -DSELFINIT", finds: any4},
 	{name: "broken: joiners commit among themselves", flags: "-DREVS=2 -DFIRST=1 -DEVICTING -DNOWITNESS", finds: any4},
-	{name: "broken: what a joiner has heard is evidence", flags: "-DN=3 -DREVS=3 -DFIRST=3 -DGENS=3 -DEVICTING -DHEARSAY", finds: any4},
+	{name: "broken: an abort decides alone", flags: "-DN=3 -DREVS=1 -DGENS=3 -DEVICTING -DEVICTIONS=2 -DABORTDECIDES", finds: any4, long: true},
 	{name: "broken: no deadline", flags: "-DREVS=2 -DLIVE -DNOOPERATOR -DNODEADLINE", finds: "2001"},
 }
 
