@@ -45,7 +45,8 @@ the time, and being woken is a third of what a call costs: 205 to 229 us, agains
 beside it. In one run (all rounds) a call took 221 to 229 us of an edge without
 telemetry, 201 to 223 with all of it, 178 to 195 with dead backends, of the generators 280,
 240 and 215: by CPU time all of it saved 5 %, by x_gen it cost 12.3. Of six runs at that
-rate on one evening, x_gen says 7.6, 8.5, 9.6, 9.8, 12.3 and, beside other work, 15.3.
+rate on one evening, x_gen says 7.6, 8.5, 9.6, 9.8, 12.3 and, beside other work, 15.3; of
+two at 3500 9.2 and 11.8. None of the changes of that evening is larger than this.
 
 # How it was measured
 
@@ -89,9 +90,10 @@ Kept, with what it brought where that was measured by itself:
 	                                          memory last touched a turn of the ring ago
 	a quarter of the ladders' memory is       a ring of 8 MB costs less than one of 4 (x_gen +9.8 % against
 	  ring, neither half nor an eighth        +11.8 at 3500 calls/s), one of 2 more (+9.5 against +7.3 at
-	                                          2000): each pair in one run. A call that leaves the ring while
-	                                          it is one of its trunk's last is copied once more. One of 16
-	                                          was dearer than one of 4, but in another run
+	                                          2000), each pair in one run; a second, disturbed run did not
+	                                          tell 8 from 4. A call that leaves the ring while it is one of
+	                                          its trunk's last is copied once more. One of 16 was dearer
+	                                          than one of 4, but in another run
 	Homer's messages copied outside of the    takes along less (2.5 to 2.0 % of the samples), and calls do
 	  tape's lock, into forms of packets      not wait for it
 	batches to Homer every 200 ms, not 50,    not measured by themselves; a wake-up costs 0.2 ms, and BBR's

@@ -17,11 +17,8 @@ import (
 	"github.com/speakops/sipedge/sipedge/admin"
 )
 
-// telemetry keeps two processors so busy that they hardly sleep. At 2000 calls/s they
-// do, half of the time; being woken is a third of what a call costs, and is another share
-// beside an edge with telemetry (see the documentation of package sipedge).
 type telemetry struct {
-	Rate    int           `default:"3500" help:"Calls per second."`
+	Rate    int           `default:"2000" help:"Calls per second."`
 	For     time.Duration `default:"8s" help:"Length of a turn."`
 	Rounds  int           `default:"3" help:"Turns of each."`
 	Bound   float64       `default:"10" help:"Percent that all of it may cost; 0: no bound."`
