@@ -73,7 +73,7 @@ var mutations = []mutation{
 	{name: "rule 9: the revisions are looked at before the clock", breaks: breaks{any: true, order: true}, weather: storied("slow decisions"), want: "P1", quick: true},
 	{name: "rule 10: an outcome is acted on before it is kept", breaks: edges("actFirst"), weather: storied("acted too soon"), want: "P1", quick: true},
 	{name: "rule 10: an unknown id is taken as aborted", breaks: edges("absence"), weather: storied("an old answer"), want: "P1"},
-	{name: "rule 10: a prepare is dropped when it is late", breaks: edges("dropLate")},
+	{name: "rule 10: a prepare is dropped when it is late", breaks: edges("dropLate"), weather: storied("a late outcome"), want: "P1"},
 	{name: "rule 10: whatever is committed is adopted", breaks: breaks{any: true, rules: []string{"naive"}, store: []string{"noBarrier"}}},
 	{name: "rule 11: lower generations are believed", breaks: edges("oldGeneration")},
 	{name: "rule 12: calls are taken before a body contains the edge", breaks: breaks{any: true, always: true}},

@@ -44,6 +44,7 @@ var stories = []story{
 	{"crash after the answer", false, calm(crashAfterAck)},
 	{"acted too soon", true, calm(actedTooSoon)},
 	{"an old answer", false, calm(oldAnswer)},
+	{"a late outcome", true, calm(lateOutcome)},
 	{"slow decisions", false, calm(slowDecisions)},
 	{"crash with a list", false, calm(listNotForced)},
 	{"another boot", false, blind(calm(anotherBoot))},
@@ -315,6 +316,24 @@ func oldAnswer(t *tale) {
 	t.knows(x, t.a, t.c)
 	t.past(at, second)
 	t.b.usual()
+}
+
+// lateOutcome: c has agreed to a revision, and is cut off before the others commit
+// it. Beyond D it hears an answer from before that. However late it is, the revision
+// may be in force elsewhere.
+func lateOutcome(t *tale) {
+	t.b.lose("ack")
+	t.c.taping(true)
+	at, x := t.arms(t.a, 4*second)
+	t.acknowledged(x, 2)
+	time.Sleep(100 * time.Millisecond) // c reads the store again
+	tape := t.c.taping(false)
+	t.c.isolate(true)
+	t.b.usual()
+	t.knows(x, t.a, t.b)
+	t.past(at, second)
+	t.hears(t.c, tape[len(tape)-1])
+	t.c.usual()
 }
 
 // slowDecisions: a decision is overtaken by a whole change of the timeline. One

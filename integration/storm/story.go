@@ -121,7 +121,7 @@ func (t *tale) acknowledged(x cutover.RevisionID, n int) {
 // can hear nothing else.
 func (t *tale) hears(e *edge, answer string) {
 	e.odd.Lock()
-	e.old = answer
+	e.old, e.deaf = answer, false
 	e.odd.Unlock()
 	t.until(e.name+" hears the old answer", func() bool {
 		e.odd.Lock()
