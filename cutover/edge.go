@@ -48,6 +48,12 @@ func (e *Edge) Serves() bool {
 	return e.Pair.Committed.Has(e.Self) && !e.Left && !e.Off && !e.ending && e.leaving.IsZero()
 }
 
+// MetChain says that the journal tells of a chain, if only of one that this edge was
+// to join and did not.
+func (e *Edge) MetChain() bool {
+	return e.Pair.Committed != nil || e.Pair.Prepared != nil || len(e.Aborted) > 0
+}
+
 // Idle says that nothing is on its way to the disk: what e says, the journal says.
 func (e *Edge) Idle() bool { return e.writing == nil }
 

@@ -94,6 +94,7 @@ func (s *Store) Recover(now time.Time, begin bool) error {
 	s.Adopted = begin && v.Base != nil && !s.liveBut("")
 	s.clear()
 	s.recall(v.Base.id())
+	s.recall(v.Base.previous())
 	for _, id := range slices.Sorted(maps.Keys(v.Aborted)) {
 		s.remember(id, v.Aborted[id], "recovered")
 	}

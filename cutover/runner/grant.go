@@ -155,7 +155,7 @@ const hearSay = time.Second
 // for a while. Whoever has met a chain, if only from outside, begins no other: a
 // store that has none is then one that has lost it.
 func (r *Runner) alone() bool {
-	if !r.opts.Auto || r.met || r.edge.Pair.Committed != nil || r.edge.Pair.Prepared != nil {
+	if !r.opts.Auto || r.met || r.edge.MetChain() {
 		return false
 	}
 	if r.lonely.IsZero() {

@@ -18,9 +18,6 @@ const remembered = 256
 
 // note takes the revision in force. It names the one before.
 func (l *lineage) note(rev *cutover.Revision) {
-	if rev == nil {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ids[rev.Number] == rev.ID {

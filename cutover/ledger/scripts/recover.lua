@@ -30,10 +30,12 @@ for _, a in ipairs(cjson.decode(ARGV[8])) do
     mark_aborted(a[1], a[2], 'recovery')
   end
 end
--- Where the base was aborted, it was by a store that was left behind.
-if base ~= '' and call('HDEL', K.aborted, base) == 1 then
-  call('LREM', K.aborted_order, 0, base)
-  count('aborted')
+-- Where the base was aborted, or what it came after, it was by a store that was left behind.
+for _, id in ipairs(base ~= '' and {base, cjson.decode(ARGV[7]).previous} or {}) do
+  if call('HDEL', K.aborted, id) == 1 then
+    call('LREM', K.aborted_order, 0, id)
+    count('aborted')
+  end
 end
 local pending = get('pending')
 no_pending()
